@@ -1,0 +1,142 @@
+import { Counter, collectDefaultMetrics, exponentialBuckets, Gauge, Histogram, Registry } from 'prom-client'
+
+/** Registries named in labels before the rest share `other`: a client chooses the name, so it must be bounded. */
+const MAX_REGISTRY_LABELS = 100
+
+/** Why a request was answered with a miss; a closed list, so that the label is bounded. */
+export const MISS_REASONS = [
+  'not_found',
+  'filtered',
+  'not_mirrored',
+  'tags_disabled',
+  'peers_failed',
+  'not_ready',
+  'body_broken',
+] as const
+export type MissReason = (typeof MISS_REASONS)[number]
+
+/** Where the bytes sent to local clients came from. */
+export type ByteSource = 'store' | 'peer' | 'in_progress'
+
+/** Why a request to a peer failed; a closed list. */
+export const PEER_FAILURES = ['connect', 'timeout', 'status', 'mismatch', 'stall', 'reset', 'busy'] as const
+export type PeerFailure = (typeof PEER_FAILURES)[number]
+
+/** Maps registry names, which clients choose, to a bounded set of label values. */
+export class RegistryLabels {
+  readonly #known = new Set<string>()
+
+  /** `registry` itself for the first hundred distinct names, `other` for the rest. */
+  label(registry: string): string {
+    if (this.#known.has(registry)) return registry
+    if (this.#known.size >= MAX_REGISTRY_LABELS) return 'other'
+    this.#known.add(registry)
+    return registry
+  }
+}
+
+/** The metrics of one process. Names, labels and buckets are Go Spegel's where both have them. */
+export type Metrics = ReturnType<typeof createMetrics>
+
+/** Makes the metrics in a registry of their own, so that several nodes can live in one process. */
+export function createMetrics() {
+  const registry = new Registry()
+  const registers = [registry]
+  collectDefaultMetrics({ register: registry })
+  const http = { labelNames: ['handler', 'method', 'code'] as const, registers }
+  return {
+    /** Label values for registry names. */
+    registries: new RegistryLabels(),
+    mirrorRequests: new Counter({
+      name: 'spegel_mirror_requests_total',
+      help: 'Total number of mirror requests.',
+      labelNames: ['registry', 'cache'] as const,
+      registers,
+    }),
+    mirrorLastSuccess: new Gauge({
+      name: 'spegel_mirror_last_success_timestamp_seconds',
+      help: 'The timestamp of the last successful mirror request.',
+      registers,
+    }),
+    resolveDuration: new Histogram({
+      name: 'spegel_resolve_duration_seconds',
+      help: 'The duration for router to resolve a peer.',
+      labelNames: ['router'] as const,
+      registers,
+    }),
+    advertisedImageTags: new Gauge({
+      name: 'spegel_advertised_image_tags',
+      help: 'Number of image tags advertised to be available.',
+      labelNames: ['registry'] as const,
+      registers,
+    }),
+    advertisedImageDigests: new Gauge({
+      name: 'spegel_advertised_image_digests',
+      help: 'Number of image digests advertised to be available.',
+      labelNames: ['registry'] as const,
+      registers,
+    }),
+    advertisedContentDigests: new Gauge({
+      name: 'spegel_advertised_content_digests',
+      help: 'Number of content digests advertised to be available.',
+      labelNames: ['registry'] as const,
+      registers,
+    }),
+    httpRequestDuration: new Histogram({
+      name: 'http_request_duration_seconds',
+      help: 'The latency of the HTTP requests.',
+      ...http,
+    }),
+    httpResponseSize: new Histogram({
+      name: 'http_response_size_bytes',
+      help: 'The size of the HTTP responses.',
+      buckets: exponentialBuckets(1024, 5, 10),
+      ...http,
+    }),
+    httpRequestsInflight: new Gauge({
+      name: 'http_requests_inflight',
+      help: 'The number of inflight requests being handled at the same time.',
+      labelNames: ['handler'] as const,
+      registers,
+    }),
+    servedBytes: new Counter({
+      name: 'spegel_served_bytes_total',
+      help: 'Bytes sent to local clients, by where they came from.',
+      labelNames: ['source'] as const,
+      registers,
+    }),
+    uploadBytes: new Counter({
+      name: 'spegel_upload_bytes_total',
+      help: 'Bytes sent to peers.',
+      registers,
+    }),
+    mirrorMisses: new Counter({
+      name: 'spegel_mirror_miss_total',
+      help: 'Requests answered with a miss, by reason.',
+      labelNames: ['reason'] as const,
+      registers,
+    }),
+    coalesce: new Counter({
+      name: 'spegel_coalesce_total',
+      help: 'Coalesced requests, by outcome.',
+      labelNames: ['outcome'] as const,
+      registers,
+    }),
+    peerFailures: new Counter({
+      name: 'spegel_peer_failures_total',
+      help: 'Failed requests to peers, by reason.',
+      labelNames: ['reason'] as const,
+      registers,
+    }),
+    peers: new Gauge({ name: 'spegel_peers', help: 'Live members of the mesh beside this node.', registers }),
+    providerRecords: new Gauge({
+      name: 'spegel_provider_records',
+      help: 'Provider records this node keeps for the mesh.',
+      registers,
+    }),
+    /** Content type and text of the exposition. */
+    async render(): Promise<{ readonly contentType: string; readonly text: string }> {
+      return { contentType: registry.contentType, text: await registry.metrics() }
+    },
+  }
+}

@@ -1,0 +1,39 @@
+/** Where a peer's registry listens. `host` is an IP address, IPv6 without brackets. */
+export interface Endpoint {
+  readonly host: string
+  readonly port: number
+}
+
+/** Another node of the cluster. */
+export interface Peer {
+  /** Stable identity on the mesh (libp2p peer id in text form). */
+  readonly id: string
+  /** Where its registry answers; the IP is one that its connection or record proves. */
+  readonly registry: Endpoint
+}
+
+export interface CallOptions {
+  readonly signal: AbortSignal
+}
+
+/** Finds which peers hold a key, and tells peers which keys this node holds. Keys are those of `routingKey`. */
+export interface Router {
+  /**
+   * Yields peers that advertise `key`, as answers arrive, never oneself and none twice. Ends when all that were asked
+   * have answered, or when `signal` aborts (without an error).
+   */
+  lookup(key: string, options: CallOptions): AsyncIterable<Peer>
+  /** Announces `keys` and keeps them announced until withdrawn. Resolves once the peers at hand have been told. */
+  advertise(keys: readonly string[], options: CallOptions): Promise<void>
+  /** Stops announcing `keys`. Peers that can't be told forget them when the record expires. */
+  withdraw(keys: readonly string[], options: CallOptions): Promise<void>
+  /** Whether lookups can find anything: the node has joined, or is known to be alone. */
+  ready(): boolean
+}
+
+/** Optional capability of a router: who else is there. */
+export interface Members {
+  /** The `count` live members whose ids are closest to `key` (XOR of hashes), nearest first. */
+  closest(key: string, count: number): readonly Peer[]
+  list(): readonly Peer[]
+}

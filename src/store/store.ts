@@ -1,0 +1,58 @@
+import type { Descriptor } from '../oci/descriptor.ts'
+import type { Digest } from '../oci/digest.ts'
+import type { TagReference } from '../oci/reference.ts'
+
+/** Every call that waits can be given up. */
+export interface CallOptions {
+  readonly signal: AbortSignal
+}
+
+/** Read-only view of the content that this node holds. Existence is checked on every call: content may vanish. */
+export interface Store {
+  /**
+   * The digest that `reference` names here.
+   * @throws {ContentNotFoundError} where the tag is unknown.
+   */
+  resolve(reference: TagReference, options: CallOptions): Promise<Digest>
+  /**
+   * Size and media type of committed content. The media type is fingerprinted from the content where nothing names it;
+   * what is no manifest or index is `application/octet-stream`.
+   * @throws {ContentNotFoundError} where it is not held, or not yet complete.
+   */
+  describe(digest: Digest, options: CallOptions): Promise<Descriptor>
+  /**
+   * Opens committed content. The caller closes it.
+   * @throws {ContentNotFoundError} where it is not held, or not yet complete.
+   */
+  open(digest: Digest, options: CallOptions): Promise<Blob>
+}
+
+/** Open content. Stays readable after the content is removed from the store. */
+export interface Blob {
+  /** Exact size in bytes. */
+  readonly size: number
+  /**
+   * Reads up to `into.length` bytes from `position`.
+   * @returns how many bytes were read; 0 only at or past the end.
+   */
+  read(into: Buffer, position: number): Promise<number>
+  close(): Promise<void>
+}
+
+/** Optional capability of a store: content that is being written here and now. */
+export interface InProgress {
+  /** The live download of `digest`; undefined where there is none. The caller closes it. */
+  find(digest: Digest, options: CallOptions): Promise<GrowingBlob | undefined>
+}
+
+/** What ended a wait on a {@link GrowingBlob}. */
+export type Growth = 'grown' | 'committed' | 'aborted' | 'stalled'
+
+/** Content that is still arriving; `size` is what it will have once complete, `read` returns what is there so far. */
+export interface GrowingBlob extends Blob {
+  /**
+   * Waits until there is content past `position`, the download is committed or given up, or nothing came for the
+   * stall time of the store. `committed` means that all bytes are readable.
+   */
+  waitPast(position: number, options: CallOptions): Promise<Growth>
+}
