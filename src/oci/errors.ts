@@ -35,3 +35,35 @@ export class InvalidManifestError extends Error {
     this.name = 'InvalidManifestError'
   }
 }
+
+/** Text that names no platform was given where one is needed. */
+export class InvalidPlatformError extends Error {
+  readonly code = 'PLATFORM_INVALID'
+
+  constructor(text: string) {
+    super(`invalid platform ${quote(text)}: want os/architecture or os/architecture/variant`)
+    this.name = 'InvalidPlatformError'
+  }
+}
+
+/** Text that is no registry URL was given where one is needed. */
+export class InvalidRegistryUrlError extends Error {
+  readonly code = 'REGISTRY_URL_INVALID'
+
+  constructor(text: string) {
+    super(
+      `invalid registry URL ${quote(text)}: want http:// or https:// and a registry host, without path, query or user`,
+    )
+    this.name = 'InvalidRegistryUrlError'
+  }
+}
+
+/** A registry filter is not a regular expression that this mirror understands. */
+export class InvalidFilterError extends Error {
+  readonly code = 'FILTER_INVALID'
+
+  constructor(pattern: string, reason: string, options?: ErrorOptions) {
+    super(`invalid registry filter ${quote(pattern)}: ${reason}`, options)
+    this.name = 'InvalidFilterError'
+  }
+}
