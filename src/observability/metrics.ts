@@ -1,7 +1,8 @@
 import { Counter, collectDefaultMetrics, exponentialBuckets, Gauge, Histogram, Registry } from 'prom-client'
+import { RegistryLabels } from './registry-labels.ts'
 
-/** Registries named in labels before the rest share `other`: a client chooses the name, so it must be bounded. */
-const MAX_REGISTRY_LABELS = 100
+/** How often the lag of the event loop is sampled. At the library's 10 ms, sampling is most of what an idle node does. */
+const EVENT_LOOP_SAMPLING_MS = 100
 
 /** Why a request was answered with a miss; a closed list, so that the label is bounded. */
 export const MISS_REASONS = [
@@ -12,28 +13,13 @@ export const MISS_REASONS = [
   'peers_failed',
   'not_ready',
   'body_broken',
+  'busy',
 ] as const
 export type MissReason = (typeof MISS_REASONS)[number]
-
-/** Where the bytes sent to local clients came from. */
-export type ByteSource = 'store' | 'peer' | 'in_progress'
 
 /** Why a request to a peer failed; a closed list. */
 export const PEER_FAILURES = ['connect', 'timeout', 'status', 'mismatch', 'stall', 'reset', 'busy'] as const
 export type PeerFailure = (typeof PEER_FAILURES)[number]
-
-/** Maps registry names, which clients choose, to a bounded set of label values. */
-export class RegistryLabels {
-  readonly #known = new Set<string>()
-
-  /** `registry` itself for the first hundred distinct names, `other` for the rest. */
-  label(registry: string): string {
-    if (this.#known.has(registry)) return registry
-    if (this.#known.size >= MAX_REGISTRY_LABELS) return 'other'
-    this.#known.add(registry)
-    return registry
-  }
-}
 
 /** The metrics of one process. Names, labels and buckets are Go Spegel's where both have them. */
 export type Metrics = ReturnType<typeof createMetrics>
@@ -42,7 +28,7 @@ export type Metrics = ReturnType<typeof createMetrics>
 export function createMetrics() {
   const registry = new Registry()
   const registers = [registry]
-  collectDefaultMetrics({ register: registry })
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: EVENT_LOOP_SAMPLING_MS })
   const http = { labelNames: ['handler', 'method', 'code'] as const, registers }
   return {
     /** Label values for registry names. */
@@ -99,6 +85,7 @@ export function createMetrics() {
       labelNames: ['handler'] as const,
       registers,
     }),
+    /** `source` is `store`, `peer` or `in_progress`. */
     servedBytes: new Counter({
       name: 'spegel_served_bytes_total',
       help: 'Bytes sent to local clients, by where they came from.',
