@@ -1,3 +1,5 @@
+import { getSystemErrorMessage } from 'node:util'
+
 /** A peer could not be connected to. */
 export class PeerConnectError extends Error {
   readonly code = 'PEER_CONNECT'
@@ -35,5 +37,59 @@ export class PeerBodyError extends Error {
   constructor(peer: string, options?: ErrorOptions) {
     super(`body from peer ${peer} broke off`, options)
     this.name = 'PeerBodyError'
+  }
+}
+
+/** This node already has as many requests in flight to a peer as it allows itself; the peer is not at fault. */
+export class PeerBusyError extends Error {
+  readonly code = 'PEER_BUSY'
+
+  constructor(peer: string, limit: number) {
+    super(`${limit} requests to peer ${peer} are in flight already`)
+    this.name = 'PeerBusyError'
+  }
+}
+
+/** The client hung up before it had the whole response. */
+export class ClientGoneError extends Error {
+  readonly code = 'CLIENT_GONE'
+
+  constructor(options?: ErrorOptions) {
+    super('the client hung up', options)
+    this.name = 'ClientGoneError'
+  }
+}
+
+/** A response body ended before its length because its source failed; the client has been told with an early end. */
+export class BodyBrokenError extends Error {
+  readonly code = 'BODY_BROKEN'
+  /** Body bytes that were sent. */
+  readonly sentBytes: number
+
+  constructor(sentBytes: number, options?: ErrorOptions) {
+    super(`the source of a response body failed after ${sentBytes} bytes`, options)
+    this.name = 'BodyBrokenError'
+    this.sentBytes = sentBytes
+  }
+}
+
+/** The server stops, and has waited for this exchange as long as it may. */
+export class ServerStoppingError extends Error {
+  readonly code = 'SERVER_STOPPING'
+
+  constructor() {
+    super('the server stops')
+    this.name = 'ServerStoppingError'
+  }
+}
+
+/** A server can't listen where it was told to. */
+export class ListenError extends Error {
+  readonly code = 'LISTEN'
+
+  constructor(name: string, address: string, cause: NodeJS.ErrnoException) {
+    const reason = cause.errno === undefined ? cause.message : getSystemErrorMessage(cause.errno)
+    super(`cannot listen on ${address} (${name}): ${reason}`, { cause })
+    this.name = 'ListenError'
   }
 }

@@ -28,7 +28,7 @@ export interface PeerResponse {
 /** A body that is pulled, so that nothing is buffered beyond what the reader asks for. */
 export interface PeerBody {
   /**
-   * The next bytes, undefined at the end. A chunk is valid until the next call.
+   * The next bytes, undefined at the end. A chunk is valid until the next call, `destroy` or not.
    * @throws {PeerBodyError} where the connection breaks off before the end.
    */
   read(): Promise<Buffer | undefined>
@@ -40,6 +40,7 @@ export interface PeerBody {
 export interface PeerClient {
   /**
    * Resolves with the response head, whatever its status.
+   * @throws {PeerBusyError} too many requests to that peer are in flight already
    * @throws {PeerConnectError} nobody answers there
    * @throws {PeerTimeoutError} no head within `headersTimeoutMs`
    * @throws {PeerResponseError} the connection broke off, or what came is not an answer this client accepts
