@@ -1,0 +1,75 @@
+import path from 'node:path'
+import { type Digest, isDigest } from '../../oci/digest.ts'
+import { LayoutError } from './errors.ts'
+import { INGEST_DIRECTORY, listInside, type OpenedFile, openInside, readInside } from './layout-files.ts'
+
+/** Most staged downloads that are looked through. */
+const MAX_INGESTS = 1024
+/** Longest `ref` and `total` files that are read. */
+const MAX_FIELD_BYTES = 1024
+
+/** Files of a staged download, `ingest/<id>/…`. */
+export const INGEST_FILES = { ref: 'ref', total: 'total', data: 'data' } as const
+
+/** What a staged download is of. */
+export interface Ingest {
+  /** Its directory, relative to the layout. */
+  readonly directory: string
+  readonly digest: Digest
+  /** Size of the content once complete, in bytes. */
+  readonly total: number
+}
+
+/** The digest that a `ref` ends in: `sha256:…`, or as containerd writes it `k8s.io/1/layer-sha256:…`. */
+export function parseIngestRef(text: string): Digest | undefined {
+  const digest = /(?:sha256|sha512):[0-9a-f]+\s*$/.exec(text)?.[0].trimEnd() ?? ''
+  return isDigest(digest) ? digest : undefined
+}
+
+/** The number of bytes that a `total` holds. */
+export function parseIngestTotal(text: string): number | undefined {
+  const total = /^[0-9]{1,16}\s*$/.test(text) ? Number(text) : Number.NaN
+  return Number.isSafeInteger(total) ? total : undefined
+}
+
+/** What is staged in `directory` of the layout at `root`; undefined where that is not (yet) written down in full. */
+export async function readIngest(root: string, directory: string): Promise<Ingest | undefined> {
+  const digest = parseIngestRef(await readField(root, path.join(directory, INGEST_FILES.ref)))
+  if (digest === undefined) return undefined
+  const total = parseIngestTotal(await readField(root, path.join(directory, INGEST_FILES.total)))
+  return total === undefined ? undefined : { directory, digest, total }
+}
+
+/** Directories of all downloads staged in the layout at `root`, relative to it. */
+export async function listIngests(root: string): Promise<readonly string[]> {
+  const directories: string[] = []
+  for await (const entry of listInside(root, INGEST_DIRECTORY)) {
+    if (directories.length === MAX_INGESTS) break
+    if (entry.isDirectory()) directories.push(path.join(INGEST_DIRECTORY, entry.name))
+  }
+  return directories
+}
+
+/** The download of `digest` that is staged in the layout at `root`, and what arrived of it. */
+export async function openIngest(
+  root: string,
+  digest: Digest,
+): Promise<{ readonly ingest: Ingest; readonly data: OpenedFile } | undefined> {
+  for (const directory of await listIngests(root)) {
+    const ingest = await readIngest(root, directory)
+    if (ingest?.digest !== digest) continue
+    const data = await openInside(root, path.join(directory, INGEST_FILES.data))
+    if (data !== undefined) return { ingest, data }
+  }
+  return undefined
+}
+
+/** Empty where the file is missing or too large to be what it should be. */
+async function readField(root: string, file: string): Promise<string> {
+  try {
+    return (await readInside(root, file, MAX_FIELD_BYTES))?.toString('latin1') ?? ''
+  } catch (error) {
+    if (error instanceof LayoutError) return ''
+    throw error
+  }
+}

@@ -1,0 +1,128 @@
+import type { Dirent, Stats } from 'node:fs'
+import { constants, type FileHandle, open, opendir, realpath } from 'node:fs/promises'
+import path from 'node:path'
+import { type Digest, type DigestAlgorithm, digestAlgorithm, digestHex } from '../../oci/digest.ts'
+import type { Blob } from '../store.ts'
+import { LayoutError } from './errors.ts'
+
+/** Marks a directory as an image layout. */
+export const LAYOUT_FILE = 'oci-layout'
+/** Lists the images of a layout. */
+export const INDEX_FILE = 'index.json'
+/** Where downloads are staged: `ingest/<id>/{ref,total,data}`, as in containerd's content directory. */
+export const INGEST_DIRECTORY = 'ingest'
+
+export const DIGEST_ALGORITHMS: readonly DigestAlgorithm[] = ['sha256', 'sha512']
+
+/** Where content of `algorithm` is kept, relative to a layout. */
+export function blobDirectory(algorithm: DigestAlgorithm): string {
+  return path.join('blobs', algorithm)
+}
+
+/** Where the content of `digest` is kept, relative to a layout. */
+export function blobPath(digest: Digest): string {
+  return path.join(blobDirectory(digestAlgorithm(digest)), digestHex(digest))
+}
+
+/** A regular file opened for reading; the caller closes `handle`. */
+export interface OpenedFile {
+  readonly path: string
+  readonly handle: FileHandle
+  readonly stat: Stats
+}
+
+/** How many directory entries are read at once. */
+const DIRECTORY_BATCH = 512
+
+/** What a path that leads nowhere, or round in circles, fails with. */
+const MISSING = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'])
+
+/** Whether `error` says that there is no such file or directory. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && MISSING.has(error.code)
+}
+
+/**
+ * The real path of `relative` in the layout at `root`, undefined where it is missing. `root` itself may be a symbolic
+ * link; a link further down is as good as missing, or a foreign medium could make this node serve any of its files.
+ */
+async function pathInside(root: string, relative: string): Promise<string | undefined> {
+  try {
+    const [base, real] = await Promise.all([realpath(root), realpath(path.join(root, relative))])
+    return real === path.join(base, relative) ? real : undefined
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw new LayoutError(path.join(root, relative), 'cannot be looked up', { cause: error })
+  }
+}
+
+/**
+ * Opens the regular file `relative` of the layout at `root`; undefined where it is missing or anything else.
+ * @throws {LayoutError} where it is there but can't be opened
+ */
+export async function openInside(root: string, relative: string): Promise<OpenedFile | undefined> {
+  const real = await pathInside(root, relative)
+  if (real === undefined) return undefined
+  try {
+    // Without O_NONBLOCK, opening a named pipe would block a thread of the pool until someone writes to it.
+    const handle = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    const stat = await handle.stat()
+    if (stat.isFile()) return { path: real, handle, stat }
+    await handle.close()
+    return undefined
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw new LayoutError(real, 'cannot be opened', { cause: error })
+  }
+}
+
+/**
+ * Lists the directory `relative` of the layout at `root`, in no order; nothing where it is missing.
+ * @throws {LayoutError} where it is there but can't be read
+ */
+export async function* listInside(root: string, relative: string): AsyncGenerator<Dirent> {
+  const real = await pathInside(root, relative)
+  if (real === undefined) return
+  try {
+    yield* await opendir(real, { bufferSize: DIRECTORY_BATCH })
+  } catch (error) {
+    if (!isMissing(error)) throw new LayoutError(real, 'cannot be listed', { cause: error })
+  }
+}
+
+/** Opens the content of `digest` in the layout at `root`; undefined where it is not there. */
+export function openBlob(root: string, digest: Digest): Promise<OpenedFile | undefined> {
+  return openInside(root, blobPath(digest))
+}
+
+/**
+ * Reads all of an opened file, up to `maxBytes` of it, and closes it.
+ * @throws {LayoutError} where it is larger
+ */
+export async function readOpened({ path, handle, stat }: OpenedFile, maxBytes: number): Promise<Buffer> {
+  try {
+    if (stat.size > maxBytes) throw new LayoutError(path, `larger than ${maxBytes} bytes`)
+    const content = Buffer.alloc(stat.size)
+    let length = 0
+    while (length < content.length) {
+      const { bytesRead } = await handle.read(content, length, content.length - length, length)
+      if (bytesRead === 0) break
+      length += bytesRead
+    }
+    return content.subarray(0, length)
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Reads the file `relative` of the layout at `root`; undefined where it is missing. Larger than `maxBytes` is an error. */
+export async function readInside(root: string, relative: string, maxBytes: number): Promise<Buffer | undefined> {
+  const opened = await openInside(root, relative)
+  if (opened === undefined) return undefined
+  return await readOpened(opened, maxBytes)
+}
+
+/** The `read` of a {@link Blob} over an open file. */
+export function readFrom(handle: FileHandle): Blob['read'] {
+  return async (into, position) => (await handle.read(into, 0, into.length, position)).bytesRead
+}
