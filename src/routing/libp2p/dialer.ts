@@ -1,0 +1,107 @@
+import type { Connection, Libp2p } from '@libp2p/interface'
+import type { CallOptions, Endpoint } from '../router.ts'
+import { PeerUnreachableError } from './errors.ts'
+import type { OwnPeer } from './own-peer.ts'
+import { formatEndpoint, multiaddrOf } from './router-address.ts'
+
+/** Longest wait for a TCP connection: an address that drops packets must not hold up anything. */
+const CONNECT_TIMEOUT_MS = 500
+/** Longest wait for the whole dial. A handshake is CPU work, and many nodes may start at once. */
+const DIAL_TIMEOUT_MS = 3000
+/** Dials at once; further ones wait. More would only make each other's handshakes late. */
+const MAX_PARALLEL_DIALS = 8
+/** Addresses tried of one peer. */
+const MAX_ADDRESSES = 4
+
+/** Someone who may be a live node. */
+export interface Candidate {
+  /** The peer id that must answer; undefined accepts any. */
+  readonly id: string | undefined
+  /** Where it may answer, best first. */
+  readonly endpoints: readonly Endpoint[]
+}
+
+/** What answered: a peer, whose address is thereby proven, or this node itself. */
+export type Dialled =
+  | { readonly kind: 'peer'; readonly connection: Connection; readonly endpoint: Endpoint }
+  | { readonly kind: 'self' }
+
+/** Dials candidates, few at a time. */
+export class Dialer {
+  readonly #node: Libp2p
+  readonly #own: OwnPeer
+  /** As many as the limits of its callers allow. */
+  readonly #waiting: (() => void)[] = []
+  #running = 0
+
+  constructor(components: { readonly node: Libp2p; readonly own: OwnPeer }) {
+    this.#node = components.node
+    this.#own = components.own
+  }
+
+  /**
+   * Tries the addresses of `candidate` in turn.
+   * @throws {PeerUnreachableError} where none answers, or only with another peer id.
+   */
+  async dial(candidate: Candidate, options: CallOptions): Promise<Dialled> {
+    if (candidate.id === this.#own.id) return { kind: 'self' }
+    await this.#acquire()
+    try {
+      return await this.#dialEach(candidate, options)
+    } finally {
+      this.#release()
+    }
+  }
+
+  async #dialEach(candidate: Candidate, options: CallOptions): Promise<Dialled> {
+    const causes: unknown[] = []
+    for (const endpoint of candidate.endpoints.slice(0, MAX_ADDRESSES)) {
+      options.signal.throwIfAborted()
+      // Interfaces such as docker0 have the same address on every node.
+      if (this.#own.listensAt(endpoint)) {
+        if (candidate.id === undefined) return { kind: 'self' }
+        continue
+      }
+      try {
+        return { kind: 'peer', endpoint, connection: await this.#connect(endpoint, candidate.id, options) }
+      } catch (error) {
+        if (error instanceof Error && error.name === 'InvalidPeerIdError') return { kind: 'self' }
+        causes.push(error)
+      }
+    }
+    const name = candidate.id ?? candidate.endpoints.map(formatEndpoint).join(', ')
+    throw new PeerUnreachableError(name, { cause: causes.length === 1 ? causes[0] : new AggregateError(causes) })
+  }
+
+  async #connect(endpoint: Endpoint, id: string | undefined, { signal }: CallOptions): Promise<Connection> {
+    const connecting = new AbortController()
+    const timer = setTimeout(
+      () => connecting.abort(new Error(`no connection within ${CONNECT_TIMEOUT_MS} ms`)),
+      CONNECT_TIMEOUT_MS,
+    )
+    try {
+      return await this.#node.dial(multiaddrOf(endpoint, id), {
+        signal: AbortSignal.any([signal, connecting.signal, AbortSignal.timeout(DIAL_TIMEOUT_MS)]),
+        // An inbound connection of that peer proves nothing about where it listens.
+        force: true,
+        onProgress: ({ type }) => {
+          if (type === 'upgrader:encrypt-outbound-connection') clearTimeout(timer)
+        },
+      })
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async #acquire(): Promise<void> {
+    if (this.#running < MAX_PARALLEL_DIALS) this.#running++
+    else await new Promise<void>(resolve => void this.#waiting.push(resolve))
+  }
+
+  /** Hands the place of a dial that is over to the next one. */
+  #release(): void {
+    const next = this.#waiting.shift()
+    if (next === undefined) this.#running--
+    else next()
+  }
+}

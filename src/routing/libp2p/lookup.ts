@@ -1,0 +1,149 @@
+import type { Clock } from '../clock.ts'
+import type { CallOptions, Peer } from '../router.ts'
+import { abortable } from './abortable.ts'
+import type { Admission } from './admission.ts'
+import type { Background } from './background.ts'
+import { type KadMessage, type KadPeer, kadMessage } from './kad-message.ts'
+import type { MemberKeeper } from './member-keeper.ts'
+import type { Member, MemberTable } from './members.ts'
+import { peerIdText } from './peer-id.ts'
+import type { ProviderRecords } from './provider-records.ts'
+import { type RecordKey, recordKey } from './record-key.ts'
+import { SharedLookup } from './shared-lookup.ts'
+
+/** Members asked for a key… */
+const ASKED = 3
+/** …and while records may still be on their way to members that just joined. */
+const ASKED_UNSETTLED = 20
+/** Local holders of a key taken at once. */
+const MAX_LOCAL = 20
+/** A lookup goes on for so long, whoever stopped waiting for it: its answer serves the next one. */
+const LOOKUP_TIMEOUT_MS = 1000
+const FOUND_TTL_MS = 5000
+const NOT_FOUND_TTL_MS = 1000
+/** Lookups kept, under way or as cache; the oldest is forgotten first. */
+const MAX_KEPT = 4096
+/** Lookups under way at once; further ones get what this node knows by itself. */
+const MAX_RUNNING = 512
+
+export interface LookupComponents {
+  readonly clock: Clock
+  readonly members: MemberTable
+  readonly records: ProviderRecords
+  readonly admission: Admission
+  readonly keeper: MemberKeeper
+  readonly background: Background
+}
+
+interface Kept {
+  readonly lookup: SharedLookup
+  readonly expiresAt: number
+}
+
+/** Finds out who holds a key: by this node's own records, then by asking the members nearest to the key. */
+export class Lookup {
+  readonly #components: LookupComponents
+  readonly #kept = new Map<string, Kept>()
+  #running = 0
+
+  constructor(components: LookupComponents) {
+    this.#components = components
+  }
+
+  /** Yields live peers that hold `key`, as {@link Router.lookup} says. */
+  async *find(key: string, { signal }: CallOptions): AsyncGenerator<Peer> {
+    const { members, records } = this.#components
+    const wanted = recordKey(key)
+    const yielded = new Set<string>()
+    for (const { id } of records.sample(wanted.bytes, MAX_LOCAL)) {
+      const member = members.get(peerIdText(id) ?? '')
+      if (signal.aborted) return
+      if (member === undefined) continue
+      yielded.add(member.peer.id)
+      yield member.peer
+    }
+    for await (const peer of this.#shared(key, wanted).read({ signal })) {
+      // A cached answer may name a peer that has died since.
+      if (yielded.has(peer.id) || members.get(peer.id) === undefined) continue
+      yield peer
+    }
+  }
+
+  #shared(key: string, wanted: RecordKey): SharedLookup {
+    const { background, clock } = this.#components
+    const kept = this.#kept.get(key)
+    if (kept !== undefined && clock.now() < kept.expiresAt) return kept.lookup
+    const lookup = new SharedLookup()
+    if (this.#running >= MAX_RUNNING || background.signal.aborted) {
+      lookup.end()
+      return lookup
+    }
+    this.#running++
+    this.#keep(key, { lookup, expiresAt: Number.POSITIVE_INFINITY })
+    background.run('lookup', async signal => {
+      let isComplete = false
+      try {
+        isComplete = await this.#ask(wanted, lookup, signal)
+      } finally {
+        lookup.end()
+        this.#running--
+      }
+      if (this.#kept.get(key)?.lookup === lookup) this.#settle(key, lookup, isComplete)
+    })
+    return lookup
+  }
+
+  /** Keeps a finished lookup as cache. That nobody holds the key is believed only where all that were asked said so. */
+  #settle(key: string, lookup: SharedLookup, isComplete: boolean): void {
+    const now = this.#components.clock.now()
+    if (!lookup.isEmpty) this.#keep(key, { lookup, expiresAt: now + FOUND_TTL_MS })
+    else if (isComplete) this.#keep(key, { lookup, expiresAt: now + NOT_FOUND_TTL_MS })
+    else this.#kept.delete(key)
+  }
+
+  #keep(key: string, kept: Kept): void {
+    this.#kept.delete(key)
+    for (const oldest of this.#kept.keys()) {
+      if (this.#kept.size < MAX_KEPT) break
+      this.#kept.delete(oldest)
+    }
+    this.#kept.set(key, kept)
+  }
+
+  /** @returns whether all that were asked have answered. */
+  async #ask({ bytes, position }: RecordKey, lookup: SharedLookup, stop: AbortSignal): Promise<boolean> {
+    const { members, records, keeper } = this.#components
+    const signal = AbortSignal.any([stop, AbortSignal.timeout(LOOKUP_TIMEOUT_MS)])
+    const request = kadMessage('GET_PROVIDERS', { key: bytes })
+    const ask = async (member: Member): Promise<boolean> => {
+      let answer: KadMessage
+      try {
+        answer = await member.stream.request(request, { signal })
+      } catch {
+        if (!stop.aborted) keeper.check(member)
+        return false
+      }
+      return this.#take(answer.providers, lookup, signal)
+    }
+    const answers = await Promise.all([
+      this.#take(records.sample(bytes, MAX_LOCAL), lookup, signal),
+      ...members.closest(position, members.settled ? ASKED : ASKED_UNSETTLED).map(ask),
+    ])
+    return answers.every(Boolean)
+  }
+
+  /** @returns whether it became known of each of `providers` if it can be reached. */
+  async #take(providers: readonly KadPeer[], lookup: SharedLookup, signal: AbortSignal): Promise<boolean> {
+    const { admission } = this.#components
+    const take = async (provider: KadPeer): Promise<void> => {
+      const member = await admission.admit(provider)
+      if (member !== undefined) lookup.add(member.peer)
+    }
+    try {
+      await abortable(Promise.all(providers.map(take)), signal)
+      return true
+    } catch {
+      return false
+    }
+  }
+}

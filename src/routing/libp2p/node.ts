@@ -1,0 +1,71 @@
+import { identify } from '@libp2p/identify'
+import type { Libp2p, PrivateKey } from '@libp2p/interface'
+import { noise } from '@libp2p/noise'
+import { ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { yamux } from '@libp2p/yamux'
+import { createLibp2p } from 'libp2p'
+import { announcedEndpoints, type ListenAddress } from './announced-endpoints.ts'
+import { RouterListenError } from './errors.ts'
+import { noiseCrypto } from './noise-crypto.ts'
+import { endpointOf, formatEndpoint, multiaddrOf } from './router-address.ts'
+
+/** Go Spegel's protocol id for the standard kad-dht messages. */
+export const KAD_PROTOCOL = '/spegel/kad/1.0.0'
+
+/** Connections of both directions; a member takes one of each. */
+const MAX_CONNECTIONS = 1024
+/** Inbound connections in the middle of their handshake. */
+const MAX_PENDING_INBOUND = 128
+/** Inbound connections a second from one address. Several nodes may share one (loopback, NAT). */
+const MAX_INBOUND_PER_SECOND = 100
+
+export interface NodeOptions {
+  readonly listen: ListenAddress
+  /** Whose id this node has; default: a new Ed25519 key. */
+  readonly identity?: PrivateKey
+}
+
+/**
+ * Assembles libp2p (TCP, Noise, yamux, identify, ping). The node is not started: protocols are registered first, so
+ * that the first identify already names them; {@link startNode} follows.
+ */
+export async function createNode(options: NodeOptions): Promise<Libp2p> {
+  const { listen, identity } = options
+  const hosts = listen.host === '' ? ['0.0.0.0', '::'] : [listen.host]
+  return createLibp2p({
+    start: false,
+    ...(identity === undefined ? {} : { privateKey: identity }),
+    addresses: {
+      listen: hosts.map(host => multiaddrOf({ host, port: listen.port }).toString()),
+      // libp2p itself would withhold public addresses until AutoNAT has confirmed them, which nobody does here.
+      announceFilter: addresses => {
+        const port = listen.port === 0 ? addresses.map(endpointOf)[0]?.port : listen.port
+        return port === undefined ? [] : announcedEndpoints({ ...listen, port }).map(endpoint => multiaddrOf(endpoint))
+      },
+    },
+    transports: [tcp()],
+    connectionEncrypters: [noise({ crypto: noiseCrypto })],
+    streamMuxers: [yamux()],
+    // Members are pinged over their kad stream, which also keeps that stream from idling out.
+    connectionMonitor: { enabled: false },
+    connectionManager: {
+      maxConnections: MAX_CONNECTIONS,
+      maxIncomingPendingConnections: MAX_PENDING_INBOUND,
+      inboundConnectionThreshold: MAX_INBOUND_PER_SECOND,
+    },
+    services: { identify: identify(), ping: ping() },
+  })
+}
+
+/**
+ * Starts listening. Where that fails the node is still to be stopped.
+ * @throws {RouterListenError}
+ */
+export async function startNode(node: Libp2p, listen: ListenAddress): Promise<void> {
+  try {
+    await node.start()
+  } catch (error) {
+    throw new RouterListenError(formatEndpoint(listen), { cause: error })
+  }
+}

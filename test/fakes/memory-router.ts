@@ -1,0 +1,71 @@
+import { compareDistance, positionOf, recordKey } from '../../src/routing/libp2p/record-key.ts'
+import type { CallOptions, Members, Peer, Router } from '../../src/routing/router.ts'
+
+function peerPosition(peer: Peer): Buffer {
+  return positionOf(Buffer.from(peer.id))
+}
+
+/** What the routers of one test share instead of a network. */
+export class MemoryMesh {
+  readonly #routers = new Set<MemoryRouter>()
+
+  /** A router for a node that others know as `peer`. */
+  join(peer: Peer): MemoryRouter {
+    const router = new MemoryRouter(this.#routers, peer)
+    this.#routers.add(router)
+    return router
+  }
+}
+
+/** A router that knows at once whatever the others advertise. */
+class MemoryRouter implements Router, Members, AsyncDisposable {
+  readonly #mesh: Set<MemoryRouter>
+  readonly #self: Peer
+  readonly #keys = new Set<string>()
+
+  constructor(mesh: Set<MemoryRouter>, self: Peer) {
+    this.#mesh = mesh
+    this.#self = self
+  }
+
+  async *lookup(key: string, { signal }: CallOptions): AsyncGenerator<Peer> {
+    for (const router of this.#others()) {
+      if (signal.aborted) return
+      if (router.#keys.has(key)) yield router.#self
+    }
+  }
+
+  async advertise(keys: readonly string[], { signal }: CallOptions): Promise<void> {
+    signal.throwIfAborted()
+    for (const key of keys) this.#keys.add(key)
+  }
+
+  async withdraw(keys: readonly string[], { signal }: CallOptions): Promise<void> {
+    signal.throwIfAborted()
+    for (const key of keys) this.#keys.delete(key)
+  }
+
+  ready(): boolean {
+    return true
+  }
+
+  closest(key: string, count: number): readonly Peer[] {
+    const { position } = recordKey(key)
+    return this.list()
+      .toSorted((a, b) => compareDistance(position, peerPosition(a), peerPosition(b)))
+      .slice(0, count)
+  }
+
+  list(): readonly Peer[] {
+    return this.#others().map(router => router.#self)
+  }
+
+  /** Leaves the mesh. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#mesh.delete(this)
+  }
+
+  #others(): readonly MemoryRouter[] {
+    return [...this.#mesh].filter(router => router !== this)
+  }
+}
