@@ -1,0 +1,132 @@
+import { sendBody } from '../http/body.ts'
+import type { Exchange } from '../http/exchange.ts'
+import { formatHostPort } from '../http/host-port.ts'
+import { Slots } from '../http/slots.ts'
+import { type DistributionPath, formatDistributionPath } from '../oci/distribution-path.ts'
+import { OCTET_STREAM } from '../oci/media-type.ts'
+import { formatReference, routingKey } from '../oci/reference.ts'
+import { checkBlob, checkRest } from './answer-head.ts'
+import { BrokenDigests } from './broken-digests.ts'
+import { contentHeaders } from './content-headers.ts'
+import { MirrorMissError, MirrorRangeError } from './errors.ts'
+import { forwardedRange } from './forwarded-range.ts'
+import type { RelayOptions } from './limits.ts'
+import { type BrokenBody, MirroredBlob } from './mirrored-blob.ts'
+import type { PeerAnswer } from './peer-answer.ts'
+import type { PeerRequests, Question } from './peer-requests.ts'
+import { PeerSearch, type SearchComponents } from './peer-search.ts'
+import { StallGuard } from './stall-guard.ts'
+
+/** Bodies relayed at once: each holds some hundred KB while its client is slow. No image has more layers. */
+const MAX_RELAYS = 128
+
+export interface BlobRelayComponents extends SearchComponents {
+  readonly requests: PeerRequests
+}
+
+export type BlobPath = Extract<DistributionPath, { kind: 'blob' }>
+
+/** One request of a client, over all peers that are asked for it. */
+interface Transfer {
+  readonly path: BlobPath
+  readonly search: PeerSearch
+  readonly guard: StallGuard
+}
+
+type Asked<Head> = Pick<Question<Head>, 'method' | 'range' | 'check'>
+
+/** Answers requests for blobs with what peers hold. */
+export class BlobRelay {
+  readonly #components: BlobRelayComponents
+  readonly #options: RelayOptions
+  readonly #broken: BrokenDigests
+  readonly #slots = new Slots({ limit: MAX_RELAYS })
+
+  constructor(components: BlobRelayComponents, options: RelayOptions) {
+    this.#components = components
+    this.#options = options
+    this.#broken = new BrokenDigests({ now: components.now })
+  }
+
+  /**
+   * @throws {MirrorMissError} where no peer gave it, or too many bodies are relayed already; nothing has been sent then
+   * @throws {MirrorRangeError} where the range lies outside of the blob; nothing has been sent then
+   * @throws {BodyBrokenError} where a body broke off and no peer was left to take it up
+   */
+  async answer(exchange: Exchange, path: BlobPath): Promise<void> {
+    const { now, metrics } = this.#components
+    const { digest, registry } = path.reference
+    const { method, headers } = exchange.request
+    using slot = this.#slots.take()
+    if (slot === undefined) throw new MirrorMissError(formatReference(path.reference), 'busy')
+    const search = new PeerSearch(this.#components, {
+      ...this.#options,
+      key: routingKey(path.reference),
+      exclude: this.#broken.peers(digest),
+      signal: exchange.signal,
+    })
+    const transfer = { path, search, guard: new StallGuard(this.#options.limits.stall, { now }) }
+    const range = method === 'HEAD' ? undefined : forwardedRange(headers.range)
+    const answer = await this.#ask(transfer, {
+      method: method === 'HEAD' ? 'HEAD' : 'GET',
+      range,
+      check: response => checkBlob(response, { digest, range }),
+    })
+    if (answer.head.kind === 'unsatisfiable') {
+      answer.destroy()
+      throw new MirrorRangeError(formatReference(path.reference), answer.head.total)
+    }
+    const { span } = answer.head
+    const body = new MirroredBlob(answer, {
+      span,
+      resume: broken => this.#resume(transfer, broken),
+      onBytes: bytes => metrics.servedBytes.inc({ source: 'peer' }, bytes),
+    })
+    await sendBody(exchange, {
+      status: range === undefined ? 200 : 206,
+      headers: contentHeaders({
+        digest,
+        mediaType: OCTET_STREAM,
+        length: span.end - span.start,
+        registry,
+        acceptRanges: 'bytes',
+        source: formatHostPort(answer.peer.registry),
+        part: range === undefined ? undefined : span,
+      }),
+      body,
+    })
+  }
+
+  /** Finds a peer for the rest of a body, unless the client has been held long enough. */
+  async #resume(transfer: Transfer, { answer, error, rest }: BrokenBody): Promise<PeerAnswer> {
+    const { path, search, guard } = transfer
+    const { digest } = path.reference
+    const startedAt = this.#components.now()
+    const miss = new MirrorMissError(formatReference(path.reference), 'body_broken', { cause: error })
+    search.drop(answer.peer)
+    try {
+      if (guard.exhausted) throw miss
+      return await this.#ask(transfer, {
+        method: 'GET',
+        range: `bytes=${rest.start}-${rest.end - 1}`,
+        check: response => checkRest(response, { digest, rest }),
+      })
+    } catch (failure) {
+      if (!(failure instanceof MirrorMissError)) throw failure
+      this.#broken.add(digest, search.failed)
+      throw miss
+    } finally {
+      guard.addWait(this.#components.now() - startedAt)
+    }
+  }
+
+  #ask<Head>({ path, search, guard }: Transfer, asked: Asked<Head>): Promise<PeerAnswer<Head>> {
+    const question: Question<Head> = {
+      ...asked,
+      target: formatDistributionPath(path),
+      subject: formatReference(path.reference),
+      guard,
+    }
+    return search.find((peer, signal) => this.#components.requests.ask(peer, question, { signal }))
+  }
+}

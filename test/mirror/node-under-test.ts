@@ -1,0 +1,81 @@
+import { BufferPool } from '../../src/http/buffer-pool.ts'
+import { dispatch } from '../../src/http/dispatch.ts'
+import { createPeerClient } from '../../src/http/node-peer-client.ts'
+import { startHttpServer } from '../../src/http/server.ts'
+import type { MirrorLimits } from '../../src/mirror/limits.ts'
+import { createMirror } from '../../src/mirror/mirror.ts'
+import { createMetrics } from '../../src/observability/metrics.ts'
+import { compileFilters, type FilterSettings } from '../../src/oci/registry-filter.ts'
+import { healthRoutes } from '../../src/registry/health-routes.ts'
+import { createRegistryRoutes, type RegistryOptions } from '../../src/registry/registry-routes.ts'
+import type { Peer, Router } from '../../src/routing/router.ts'
+import type { Store } from '../../src/store/store.ts'
+import { MemoryLog } from '../fakes/memory-log.ts'
+import { MemoryStore } from '../fakes/memory-store.ts'
+
+export interface NodeSettings extends Partial<RegistryOptions>, Partial<FilterSettings> {
+  /** Found by every lookup, in this order. Default: none. */
+  readonly peers?: readonly Peer[]
+  readonly store?: Store
+  readonly limits?: Partial<MirrorLimits>
+  readonly ready?: boolean
+  /** The mirror's clock. Default: the process's. */
+  readonly now?: () => number
+}
+
+/** A node's registry listener with everything behind it real but the store and the router. Peers are asked in order. */
+export async function startNode(settings: NodeSettings = {}) {
+  const { peers = [], ready = true, resolveTags = true, maxUploads = 16, limits = {}, basicAuth } = settings
+  const log = new MemoryLog()
+  const metrics = createMetrics()
+  const memory = new MemoryStore()
+  const lookups: string[] = []
+  const router: Router = {
+    async *lookup(key) {
+      lookups.push(key)
+      yield* peers
+    },
+    advertise: async () => {},
+    withdraw: async () => {},
+    ready: () => ready,
+  }
+  const credentials = basicAuth === undefined ? {} : { basicAuth }
+  const peerClient = createPeerClient({ log }, credentials)
+  const mirror = createMirror(
+    { router, peerClient, metrics, log, random: () => 0, ...(settings.now === undefined ? {} : { now: settings.now }) },
+    { resolveTimeoutMs: 1000, resolveRetries: 3, limits: { headersTimeoutMs: 5000, ...limits } },
+  )
+  const routes = createRegistryRoutes(
+    {
+      store: settings.store ?? memory,
+      mirror,
+      filter: compileFilters({ mirroredRegistries: [], registryFilters: [], ...settings }),
+      metrics,
+      log,
+      buffers: new BufferPool(),
+    },
+    { resolveTags, maxUploads, ...credentials },
+  )
+  const health = healthRoutes({ ready: () => ready })
+  const handler = dispatch({ routes: [...health, ...routes], metrics, log })
+  const server = await startHttpServer({ handler, log }, { name: 'registry', listen: { host: '127.0.0.1', port: 0 } })
+  return {
+    address: server.address,
+    store: memory,
+    log,
+    metrics,
+    /** Keys looked up, in order. */
+    lookups,
+    /** The value of a metric, as it is exposed. */
+    metric: async (name: string): Promise<number> => {
+      const { text } = await metrics.render()
+      const line = text.split('\n').find(line => line.startsWith(`${name} `))
+      return line === undefined ? 0 : Number(line.slice(name.length))
+    },
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]()
+      await mirror.close()
+      await peerClient.close()
+    },
+  }
+}
