@@ -1,0 +1,127 @@
+import { BufferPool } from '../http/buffer-pool.ts'
+import type { Exchange } from '../http/exchange.ts'
+import { Slots } from '../http/slots.ts'
+import { MirrorMissError, MirrorRangeError } from '../mirror/errors.ts'
+import type { ContentPath, Mirror } from '../mirror/mirror.ts'
+import type { Log } from '../observability/log.ts'
+import type { Metrics, MissReason } from '../observability/metrics.ts'
+import { DistributionError } from '../oci/distribution-error.ts'
+import { formatReference } from '../oci/reference.ts'
+import type { ReferenceFilter } from '../oci/registry-filter.ts'
+import { ContentNotFoundError } from '../store/errors.ts'
+import type { Store } from '../store/store.ts'
+import { CorruptContentError } from './errors.ts'
+import { rangeNotSatisfiable } from './range-error.ts'
+import { blobServer } from './serve-blob.ts'
+import { manifestServer } from './serve-manifest.ts'
+import type { Serve } from './stored-content.ts'
+
+/** Seconds after which a peer that found no free slot may ask again. */
+const RETRY_AFTER_SECONDS = 1
+
+export interface ContentComponents {
+  readonly store: Store
+  readonly mirror: Mirror
+  readonly filter: ReferenceFilter
+  readonly metrics: Metrics
+  readonly log: Log
+  /** Buffers that blobs are sent through. Default: a pool of its own. */
+  readonly buffers?: BufferPool
+}
+
+export interface ContentOptions {
+  /** Whether tags are served at all (`--resolve-tags`). */
+  readonly resolveTags: boolean
+  /** Bodies of blobs sent to peers at once; beyond it 503 (`--max-uploads`). */
+  readonly maxUploads: number
+}
+
+/** Answers requests for content: from the store, else, for local clients, from peers, else with a miss. */
+export class ContentHandler {
+  readonly #components: ContentComponents
+  readonly #options: ContentOptions
+  readonly #uploads: Slots
+  readonly #serve: Readonly<Record<ContentPath['kind'], Serve>>
+
+  constructor(components: ContentComponents, options: ContentOptions) {
+    this.#components = components
+    this.#options = options
+    this.#uploads = new Slots({ limit: options.maxUploads })
+    const { buffers = new BufferPool() } = components
+    this.#serve = { blob: blobServer({ buffers }), manifest: manifestServer({ buffers }) }
+  }
+
+  /** @throws {DistributionError} for every answer that is not the content */
+  async answer(exchange: Exchange, path: ContentPath): Promise<void> {
+    const fromPeer = exchange.request.headers['x-spegel-mirrored'] === 'true'
+    exchange.handler = path.kind
+    const excluded = this.#excluded(path)
+    if (excluded !== undefined) throw this.#miss(path, { reason: excluded, fromPeer })
+    try {
+      await this.#answerFromStore(exchange, path, fromPeer)
+      return
+    } catch (error) {
+      if (!isNotHeld(error)) throw error
+      if (error instanceof CorruptContentError) this.#components.log.error('content in the store is damaged', { error })
+      if (fromPeer) throw this.#miss(path, { reason: 'not_found', fromPeer, cause: error })
+    }
+    exchange.handler = 'mirror'
+    try {
+      await this.#components.mirror.answer(exchange, path)
+    } catch (error) {
+      if (error instanceof MirrorRangeError) throw rangeNotSatisfiable(error.total)
+      if (!(error instanceof MirrorMissError)) throw error
+      throw this.#miss(path, { reason: error.reason, fromPeer, cause: error })
+    }
+  }
+
+  #excluded({ reference }: ContentPath): MissReason | undefined {
+    const exclusion = this.#components.filter.exclusion(reference)
+    if (exclusion !== undefined) return exclusion
+    return reference.kind === 'tag' && !this.#options.resolveTags ? 'tags_disabled' : undefined
+  }
+
+  async #answerFromStore(exchange: Exchange, { kind, reference }: ContentPath, fromPeer: boolean): Promise<void> {
+    const { store, metrics } = this.#components
+    const { signal } = exchange
+    const digest = reference.kind === 'tag' ? await store.resolve(reference, { signal }) : reference.digest
+    const descriptor = await store.describe(digest, { signal })
+    using _slot = fromPeer && kind === 'blob' && exchange.request.method === 'GET' ? this.#takeUpload() : undefined
+    await this.#serve[kind](exchange, {
+      store,
+      descriptor,
+      registry: reference.registry,
+      source: fromPeer ? undefined : 'store',
+      onBytes: bytes => {
+        if (fromPeer) metrics.uploadBytes.inc(bytes)
+        else metrics.servedBytes.inc({ source: 'store' }, bytes)
+      },
+    })
+  }
+
+  /** @throws {DistributionError} 503 where no slot is free */
+  #takeUpload(): Disposable {
+    const slot = this.#uploads.take()
+    if (slot !== undefined) return slot
+    throw new DistributionError('TOOMANYREQUESTS', `this node sends to ${this.#options.maxUploads} peers already`, {
+      headers: { 'retry-after': String(RETRY_AFTER_SECONDS) },
+    })
+  }
+
+  /** A miss, counted where it is a local client's: peers ask for what has just been removed as a matter of course. */
+  #miss(path: ContentPath, miss: { reason: MissReason; fromPeer: boolean; cause?: unknown }): DistributionError {
+    const { metrics, log } = this.#components
+    const name = formatReference(path.reference)
+    if (!miss.fromPeer) metrics.mirrorMisses.inc({ reason: miss.reason })
+    log.debug('miss', { subject: name, reason: miss.reason, fromPeer: miss.fromPeer })
+    const code = path.kind === 'blob' ? 'BLOB_UNKNOWN' : 'MANIFEST_UNKNOWN'
+    return new DistributionError(code, `${name} is not to be had from this mirror`, {
+      detail: { reason: miss.reason },
+      cause: miss.cause,
+    })
+  }
+}
+
+function isNotHeld(error: unknown): boolean {
+  return error instanceof ContentNotFoundError || error instanceof CorruptContentError
+}
