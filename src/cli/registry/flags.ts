@@ -1,0 +1,216 @@
+import { choice, type FlagValues, list, optional, toggle, value } from '../flags/flag.ts'
+import { ADDRESS, DURATION, GO_REGEX, HTTP_URL, integer, oneOf, PATH, REGISTRY_URL, TEXT } from '../flags/kind.ts'
+import { UsageError } from '../flags/usage-error.ts'
+
+/** Beyond any sensible number of peers for one request. */
+const MAX_RETRIES = 100
+/** Each upload holds a socket, a file and a buffer. */
+const MAX_UPLOADS = 65_536
+
+/** Flags of `spegel registry`. Those with an unprefixed environment variable are Go Spegel's. */
+export const REGISTRY_FLAGS = {
+  store: value({
+    name: 'store',
+    env: 'SPEGEL_STORE',
+    kind: oneOf(['containerd', 'oci-layout']),
+    default: 'containerd',
+    honours: ['oci-layout'],
+    help: 'where images are: those of containerd, or OCI image layouts (no container runtime needed)',
+  }),
+  ociLayoutPath: list({
+    name: 'oci-layout-path',
+    env: 'SPEGEL_OCI_LAYOUT_PATH',
+    kind: PATH,
+    help: 'OCI image-layout directories to serve, watched for changes; with --store oci-layout',
+  }),
+  containerdSock: value({
+    name: 'containerd-sock',
+    env: 'CONTAINERD_SOCK',
+    kind: PATH,
+    default: '/run/containerd/containerd.sock',
+    honours: [],
+    help: 'socket of containerd',
+  }),
+  containerdNamespace: value({
+    name: 'containerd-namespace',
+    env: 'CONTAINERD_NAMESPACE',
+    kind: TEXT,
+    default: 'k8s.io',
+    honours: [],
+    help: 'namespace of containerd that images are in',
+  }),
+  containerdContentPath: value({
+    name: 'containerd-content-path',
+    env: 'CONTAINERD_CONTENT_PATH',
+    kind: PATH,
+    default: '/var/lib/containerd/io.containerd.content.v1.content',
+    honours: [],
+    help: 'content directory of containerd; empty: ask containerd for it',
+  }),
+  registryAddr: value({
+    name: 'registry-addr',
+    env: 'REGISTRY_ADDR',
+    kind: ADDRESS,
+    default: ':5000',
+    help: 'where the registry listens',
+  }),
+  routerAddr: value({
+    name: 'router-addr',
+    env: 'ROUTER_ADDR',
+    kind: ADDRESS,
+    default: ':5001',
+    help: 'where the peer-to-peer router listens (TCP)',
+  }),
+  metricsAddr: value({
+    name: 'metrics-addr',
+    env: 'METRICS_ADDR',
+    kind: ADDRESS,
+    default: ':9090',
+    help: 'where metrics and health listen',
+  }),
+  dataDir: value({
+    name: 'data-dir',
+    env: 'DATA_DIR',
+    kind: PATH,
+    default: '',
+    honours: [''],
+    help: 'directory for a lasting peer identity; empty: a new identity at each start',
+  }),
+  mirroredRegistries: list({
+    name: 'mirrored-registries',
+    env: 'MIRRORED_REGISTRIES',
+    kind: REGISTRY_URL,
+    help: 'registries to mirror; none, _default or *: all',
+  }),
+  registryFilters: list({
+    name: 'registry-filters',
+    env: 'REGISTRY_FILTERS',
+    kind: GO_REGEX,
+    help: 'what matches registry/repository[:tag] is neither served nor advertised',
+  }),
+  mirrorResolveTimeoutMs: value({
+    name: 'mirror-resolve-timeout',
+    env: 'MIRROR_RESOLVE_TIMEOUT',
+    kind: DURATION,
+    default: '20ms',
+    help: 'longest wait for a first peer while no request is in flight',
+  }),
+  mirrorResolveRetries: value({
+    name: 'mirror-resolve-retries',
+    env: 'MIRROR_RESOLVE_RETRIES',
+    kind: integer(1, MAX_RETRIES),
+    default: '3',
+    help: 'most peers to try for one request',
+  }),
+  bootstrapKind: optional({
+    name: 'bootstrap-kind',
+    env: 'BOOTSTRAP_KIND',
+    kind: oneOf(['dns', 'http', 'static']),
+    honours: ['static'],
+    help: 'how the first peers are found',
+  }),
+  dnsBootstrapDomain: optional({
+    name: 'dns-bootstrap-domain',
+    env: 'DNS_BOOTSTRAP_DOMAIN',
+    kind: TEXT,
+    honours: [],
+    help: 'domain whose addresses are peers; with --bootstrap-kind dns',
+  }),
+  httpBootstrapAddr: optional({
+    name: 'http-bootstrap-addr',
+    env: 'HTTP_BOOTSTRAP_ADDR',
+    kind: ADDRESS,
+    honours: [],
+    help: 'where to serve the own peer address; with --bootstrap-kind http',
+  }),
+  httpBootstrapUrl: optional({
+    name: 'http-bootstrap-url',
+    env: 'HTTP_BOOTSTRAP_URL',
+    kind: HTTP_URL,
+    honours: [],
+    help: 'where to get peer addresses; with --bootstrap-kind http',
+  }),
+  httpBootstrapCertDir: optional({
+    name: 'http-bootstrap-cert-dir',
+    env: 'HTTP_BOOTSTRAP_CERT_DIR',
+    kind: PATH,
+    honours: [],
+    help: 'directory of the certificates for --http-bootstrap-url',
+  }),
+  staticBootstrapPeers: list({
+    name: 'static-bootstrap-peers',
+    env: 'STATIC_BOOTSTRAP_PEERS',
+    kind: TEXT,
+    help: 'peers as multiaddrs, /ip4/10.0.0.1[/tcp/5001][/p2p/ID], or host[:port]; with --bootstrap-kind static',
+  }),
+  resolveTags: choice({
+    name: 'resolve-tags',
+    env: 'RESOLVE_TAGS',
+    kind: oneOf(['true', 'false', 'auto']),
+    default: 'true',
+    honours: ['true', 'false'],
+    help: 'whether peers are asked for tags; auto: only while the registry is unreachable',
+  }),
+  clusterSecretFile: optional({
+    name: 'cluster-secret-file',
+    env: 'SPEGEL_CLUSTER_SECRET_FILE',
+    kind: PATH,
+    honours: [],
+    help: 'secret that closes the mesh to others',
+  }),
+  coalesce: toggle({
+    name: 'coalesce',
+    env: 'SPEGEL_COALESCE',
+    default: true,
+    honours: [false],
+    help: 'coalesce cold bursts into one upstream fetch (not in this release yet)',
+  }),
+  coalesceWaitMs: value({
+    name: 'coalesce-wait',
+    env: 'SPEGEL_COALESCE_WAIT',
+    kind: DURATION,
+    default: '2s',
+    honours: [],
+    help: 'longest total wait of one request on coalescing',
+  }),
+  maxUploads: value({
+    name: 'max-uploads',
+    env: 'SPEGEL_MAX_UPLOADS',
+    kind: integer(1, MAX_UPLOADS),
+    default: '256',
+    help: 'blobs sent to peers at once; beyond it 503',
+  }),
+  debugWebEnabled: toggle({
+    name: 'debug-web-enabled',
+    env: 'DEBUG_WEB_ENABLED',
+    default: true,
+    honours: [false],
+    help: 'serve the dashboard at /debug/web/ (not in this release yet)',
+  }),
+  basicAuthDir: value({
+    name: 'basic-auth-dir',
+    env: 'SPEGEL_BASIC_AUTH_DIR',
+    kind: PATH,
+    default: '/etc/secrets/basic-auth',
+    help: 'directory of the files username and password that clients and peers must know; none: no credentials',
+  }),
+}
+
+/** What `spegel registry` was asked to do. */
+export type RegistryFlags = FlagValues<typeof REGISTRY_FLAGS>
+
+/**
+ * Refuses flags that are good alone but not together.
+ * @throws {UsageError}
+ */
+export function checkRegistryFlags(flags: RegistryFlags): void {
+  if (flags.store !== 'oci-layout') {
+    throw new UsageError('--store containerd (the default): not in this release yet, which has only oci-layout')
+  }
+  if (flags.ociLayoutPath.length === 0) {
+    throw new UsageError('--oci-layout-path is required with --store oci-layout: want one or more paths')
+  }
+  if (flags.bootstrapKind === undefined) {
+    throw new UsageError('--bootstrap-kind is required: want static, dns and http are not in this release yet')
+  }
+}
