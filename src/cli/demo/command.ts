@@ -1,0 +1,102 @@
+import { once } from 'node:events'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { formatBytes } from '../byte-text.ts'
+import type { CommandContext } from '../command.ts'
+import { hostPlatform } from '../pull/host-platform.ts'
+import { pullImage } from '../pull/pull-image.ts'
+import { checkAddresses, nodeAddresses } from './addresses.ts'
+import { DemoFailedError } from './errors.ts'
+import type { DemoFlags } from './flags.ts'
+import { LiveTable } from './live-table.ts'
+import { makeImage } from './make-image.ts'
+import { NodeProcess, ownCommand } from './node-process.ts'
+import type { DemoResult } from './result.ts'
+import { type PullOnto, runScenario } from './scenario.ts'
+import { readSourceImage, type SourceImage } from './source-image.ts'
+import { renderMetricsUrls, renderSummary } from './summary.ts'
+import { startUpstream, type Upstream } from './upstream.ts'
+import { verifyLayout } from './verify.ts'
+
+/**
+ * `spegel demo`: nodes as processes of their own on 127.0.0.x and an upstream registry, all of it gone when this returns.
+ * Progress goes to stderr, the result to stdout.
+ * @throws {AddressUnavailableError} something listens where a node should; nothing was started
+ * @throws {DemoImageError} `--image` has nothing to share
+ * @throws {NodeFailedError} a node ended
+ * @throws {DemoFailedError} not every node has the whole image; the result is printed all the same
+ */
+export async function runDemo(flags: DemoFlags, context: CommandContext): Promise<void> {
+  const addresses = nodeAddresses(flags.nodes, flags.basePort)
+  await checkAddresses(addresses)
+  const broken = new AbortController()
+  const signal = AbortSignal.any([context.signal, broken.signal])
+  await using resources = new AsyncDisposableStack()
+  try {
+    const directory = await mkdtemp(path.join(tmpdir(), 'spegel-demo-'))
+    resources.defer(() => rm(directory, { recursive: true, force: true }))
+    const image = await sourceImage(flags, directory)
+    const upstream = resources.use(await startUpstream(image, { bytesPerSecond: flags.upstreamRate }))
+    context.stderr.write(`Starting ${flags.nodes} nodes to share ${image.name} (${formatBytes(image.bytes)})\n`)
+
+    const nodes: NodeProcess[] = []
+    const killNodes = (): void => nodes.forEach(node => node.kill())
+    process.once('exit', killNodes)
+    resources.defer(() => void process.off('exit', killNodes))
+    resources.defer(async () => void (await Promise.all(nodes.map(node => node[Symbol.asyncDispose]()))))
+    for (const [index, own] of addresses.entries()) {
+      const layout = path.join(directory, `node-${index + 1}`)
+      await mkdir(layout)
+      const peers = addresses.filter(other => other !== own)
+      const onFailure = (error: Error): void => broken.abort(error)
+      nodes.push(new NodeProcess(ownCommand(), { addresses: own, peers, layout, onFailure }))
+    }
+    await Promise.all(nodes.map(node => node.ready({ signal })))
+
+    const view = new LiveTable(context.stderr, { nodes: nodes.map(({ name }) => name), imageBytes: image.bytes })
+    const pull = pullFrom(image, upstream)
+    const { pulls, failure } = await runScenario({ image, nodes, upstream, pull, view }, { signal })
+    const faults: string[] = failure === undefined ? [] : [failure]
+    for (const { name, layout } of nodes) {
+      const found = await verifyLayout(layout, image.content, { signal })
+      faults.push(...found.map(fault => `${name}: ${fault}`))
+    }
+    const { name, bytes } = image
+    const ok = faults.length === 0
+    const result: DemoResult = { ok, nodes: nodes.length, image: name, bytes, pulls, upstream: upstream.counts() }
+    context.stdout.write(flags.json ? `${JSON.stringify(result)}\n` : renderSummary(result, context.stdout))
+    if (!ok) throw new DemoFailedError(faults)
+    if (flags.once) return
+    const news = flags.json ? context.stderr : context.stdout
+    news.write(renderMetricsUrls(nodes))
+    if (!signal.aborted) await once(signal, 'abort')
+    broken.signal.throwIfAborted()
+  } catch (error) {
+    // A node that ended explains whatever failed after it, unless all were told to end.
+    if (!context.signal.aborted) broken.signal.throwIfAborted()
+    throw error
+  }
+}
+
+async function sourceImage(flags: DemoFlags, directory: string): Promise<SourceImage> {
+  if (flags.image !== undefined) return readSourceImage(flags.image, hostPlatform())
+  const made = path.join(directory, 'image')
+  await makeImage(made)
+  return readSourceImage(made, hostPlatform())
+}
+
+function pullFrom(image: SourceImage, upstream: Upstream): PullOnto {
+  return (node, { signal, progress }) =>
+    pullImage(
+      {
+        reference: image.reference,
+        mirror: new URL(`http://${node.name}`),
+        upstream: upstream.url,
+        into: node.layout,
+        platform: hostPlatform(),
+        progress,
+      },
+      { signal },
+    )
+}
