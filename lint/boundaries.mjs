@@ -40,7 +40,6 @@ export const PACKAGES = {
   multiformats: ['routing/libp2p'],
   'prom-client': ['observability'],
   pino: ['observability'],
-  yargs: ['cli'],
 }
 
 /** @param {string} file an absolute path under src/ */
@@ -99,6 +98,7 @@ const imports = {
       ExportNamedDeclaration: check,
       ExportAllDeclaration: check,
       ImportExpression: check,
+      TSImportType: check,
     }
   },
 }

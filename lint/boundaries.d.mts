@@ -1,0 +1,3 @@
+export const FOLDERS: Readonly<Record<string, readonly string[]>>
+export const PACKAGES: Readonly<Record<string, readonly string[]>>
+export function violation(file: string, specifier: string): string | undefined

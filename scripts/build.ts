@@ -1,0 +1,72 @@
+/** Bundles `src/main.ts` into the one file that ships: `dist/spegel.js`. The types are checked by `tsc` beforehand. */
+import { chmod, readFile } from 'node:fs/promises'
+import { builtinModules } from 'node:module'
+import path from 'node:path'
+import { build as bundle, type Plugin } from 'esbuild'
+
+const root = path.resolve(import.meta.dirname, '..')
+const outfile = path.join(root, 'dist/spegel.js')
+const manifest: unknown = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8'))
+if (typeof manifest !== 'object' || manifest === null || !('version' in manifest)) {
+  throw new Error('package.json has no version')
+}
+
+/**
+ * Loads Node's own modules by `require`. A static import of them would evaluate every export, lazy ones too (`node:http`
+ * alone then loads all of undici, 12 MiB of resident memory), and would fail on a Node that lacks one of the names before
+ * the file could say that this Node is too old.
+ */
+const builtinsByRequire: Plugin = {
+  name: 'builtins-by-require',
+  setup(build) {
+    const names = new Set(builtinModules)
+    build.onResolve({ filter: /^[a-z:_/]+$/ }, ({ path: name, kind }) => {
+      const isBuiltin = name.startsWith('node:') || names.has(name)
+      return isBuiltin && kind !== 'require-call' ? { path: name, namespace: 'builtin' } : undefined
+    })
+    build.onLoad({ filter: /./, namespace: 'builtin' }, ({ path: name }) => ({
+      contents: `module.exports = require(${JSON.stringify(name)})`,
+    }))
+  },
+}
+
+/** Leaves out what the program never uses of a dependency, and every node would hold in memory. */
+const unusedParts: Plugin = {
+  name: 'unused-parts',
+  setup(build) {
+    // Noise gets its primitives from `routing/libp2p/noise-crypto.ts`; the library's default would compile WebAssembly.
+    build.onResolve({ filter: /^\.\/crypto\/index\.js$/ }, ({ importer }) =>
+      importer.includes('/@libp2p/noise/')
+        ? { path: path.join(path.dirname(importer), 'crypto/index.browser.js') }
+        : undefined,
+    )
+    // Metrics are scraped, not pushed, and carry no exemplars of traces.
+    build.onResolve({ filter: /^(?:\.\/lib\/pushgateway|@opentelemetry\/api)$/ }, ({ path: name }) => ({
+      path: name,
+      namespace: 'unused',
+    }))
+    build.onLoad({ filter: /./, namespace: 'unused' }, () => ({ contents: 'module.exports = {}' }))
+  },
+}
+
+await bundle({
+  absWorkingDir: root,
+  entryPoints: ['src/main.ts'],
+  outfile,
+  bundle: true,
+  minify: true,
+  sourcemap: 'linked',
+  sourcesContent: false,
+  platform: 'node',
+  format: 'esm',
+  // Older than what runs: Node 20 must be able to parse the file far enough to say that it is too old.
+  target: 'node20',
+  define: { __SPEGEL_VERSION__: JSON.stringify(manifest.version) },
+  banner: {
+    // Some dependencies are CommonJS and call `require` for Node's own modules.
+    js: "#!/usr/bin/env node\nimport { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
+  plugins: [builtinsByRequire, unusedParts],
+  logLevel: 'warning',
+})
+await chmod(outfile, 0o755)
