@@ -1,6 +1,7 @@
 /**
  * What an idle node costs: time from start to `/readyz`, resident memory once idle, and CPU while idle; alone and as one
- * of three that know each other, beside a bare Node process that does nothing, as the floor. Medians of interleaved rounds. Needs `npm run build`.
+ * of three that know each other, beside a bare Node process that does nothing, as the floor. Medians of interleaved
+ * rounds. Needs `npm run build`.
  *
  * Run: npm run bench:footprint
  */

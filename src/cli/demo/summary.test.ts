@@ -25,7 +25,7 @@ test('the summary says what upstream was spared and how fast pulls were', () => 
 
   upstream    59.0 MB in 6 requests; 3 direct pulls would be 180.0 MB
   cold pull   3.00 s, 20.0 MB/s
-  warm pulls  1.50 s each, 40.0 MB/s from other nodes, upstream switched off
+  warm pulls  1.50 s on average, 40.0 MB/s from other nodes, upstream switched off
 `,
   )
 })

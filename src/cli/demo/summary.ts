@@ -33,5 +33,5 @@ export function renderMetricsUrls(nodes: readonly { readonly metricsUrl: string 
 function speed(pulls: readonly NodePull[]): string {
   const seconds = pulls.reduce((sum, pull) => sum + pull.seconds, 0)
   const bytes = pulls.reduce((sum, pull) => sum + pull.bytes, 0)
-  return `${(seconds / pulls.length).toFixed(2)} s${pulls.length > 1 ? ' each' : ''}, ${formatRate(bytes, seconds)}`
+  return `${(seconds / pulls.length).toFixed(2)} s${pulls.length > 1 ? ' on average' : ''}, ${formatRate(bytes, seconds)}`
 }

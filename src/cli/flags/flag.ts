@@ -119,8 +119,14 @@ function single<T, Fallback = T>(
 /** What help says of a flag. */
 function describe<T>(spec: Spec<T> & { readonly default?: string }): Omit<Flag<T>, 'shape' | 'read'> {
   const { kind, honours, help, ...described } = spec
-  const isToCome = honours !== undefined && honours.length === 0
-  return { ...described, placeholder: kind.placeholder, help: isToCome ? `${help} (not in this release yet)` : help }
+  const note = honours === undefined ? '' : ` (${noteOf(honours)})`
+  return { ...described, placeholder: kind.placeholder, help: help + note }
+}
+
+/** What this release makes of a flag that it honours in part. */
+function noteOf(honours: readonly unknown[]): string {
+  const values = honours.filter(honoured => honoured !== '' && honoured !== false)
+  return values.length === 0 ? 'not in this release yet' : `this release: only ${values.join(' or ')}`
 }
 
 function parse<T>({ kind }: Spec<T>, text: string, source: string): T {

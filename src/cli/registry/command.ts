@@ -60,14 +60,14 @@ export async function runRegistry(flags: RegistryFlags, { log, signal }: Command
         { name, listen: { host: listen.host === '' ? undefined : listen.host, port: listen.port }, signal },
       ),
     )
-  await serve('metrics', flags.metricsAddr, metricsRoutes({ metrics, health }))
+  const metricsServer = await serve('metrics', flags.metricsAddr, metricsRoutes({ metrics, health }))
   const registry = await serve('registry', flags.registryAddr, [...health, ...registryRoutes])
 
   const sync = new AdvertiseSync({ clock: systemClock, watcher, router, filter, metrics, log })
   log.info('running Spegel', {
     registry: formatHostPort(registry.address),
     router: router.multiaddrs,
-    metrics: formatHostPort(flags.metricsAddr),
+    metrics: formatHostPort(metricsServer.address),
   })
   if (basicAuth === undefined) log.warn('no credentials are configured: whoever reaches this node can pull from it')
   await sync.run({ signal })

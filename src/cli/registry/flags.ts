@@ -163,7 +163,7 @@ export const REGISTRY_FLAGS = {
     env: 'SPEGEL_COALESCE',
     default: true,
     honours: [false],
-    help: 'coalesce cold bursts into one upstream fetch (not in this release yet)',
+    help: 'coalesce cold bursts into one upstream fetch',
   }),
   coalesceWaitMs: value({
     name: 'coalesce-wait',
@@ -185,7 +185,7 @@ export const REGISTRY_FLAGS = {
     env: 'DEBUG_WEB_ENABLED',
     default: true,
     honours: [false],
-    help: 'serve the dashboard at /debug/web/ (not in this release yet)',
+    help: 'serve the dashboard at /debug/web/',
   }),
   basicAuthDir: value({
     name: 'basic-auth-dir',
