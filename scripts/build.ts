@@ -46,6 +46,11 @@ const unusedParts: Plugin = {
       namespace: 'unused',
     }))
     build.onLoad({ filter: /./, namespace: 'unused' }, () => ({ contents: 'module.exports = {}' }))
+    // A polyfill of what Node has: TLS makes its certificates with it.
+    build.onResolve({ filter: /^@peculiar\/webcrypto$/ }, ({ path: name }) => ({ path: name, namespace: 'native' }))
+    build.onLoad({ filter: /./, namespace: 'native' }, () => ({
+      contents: 'export function Crypto() { return globalThis.crypto }',
+    }))
   },
 }
 

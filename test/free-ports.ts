@@ -7,17 +7,19 @@ export interface Ports {
   readonly registry: number
   readonly router: number
   readonly metrics: number
+  readonly bootstrap: number
 }
 
 /** Below the ports that the kernel gives to outgoing connections, which could take one between check and use. */
 const PORT_RANGE = { from: 10_000, to: 30_000 }
 
-/** Three ports in a row that nobody listens on. */
+/** Ports in a row that nobody listens on. */
 export async function freePorts(): Promise<Ports> {
   for (;;) {
     const first = randomInt(PORT_RANGE.from, PORT_RANGE.to)
-    const ports = { registry: first, router: first + 1, metrics: first + 2 }
-    if ((await isFree(ports.registry)) && (await isFree(ports.router)) && (await isFree(ports.metrics))) return ports
+    const ports = { registry: first, router: first + 1, metrics: first + 2, bootstrap: first + 3 }
+    const free = await Promise.all(Object.values(ports).map(isFree))
+    if (free.every(Boolean)) return ports
   }
 }
 

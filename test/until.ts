@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 const POLL_MS = 5
 /** Far more than anything waited for takes. */
-const PATIENCE_MS = 10_000
+const PATIENCE_MS = 30_000
 
-/** Resolves once `condition` holds; fails where it does not in ten seconds. */
+/** Resolves once `condition` holds; fails where it does not in thirty seconds. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = performance.now() + PATIENCE_MS
   while (!(await condition())) {

@@ -25,10 +25,19 @@ export interface Router {
   lookup(key: string, options: CallOptions): AsyncIterable<Peer>
   /** Announces `keys` and keeps them announced until withdrawn. Resolves once the peers at hand have been told. */
   advertise(keys: readonly string[], options: CallOptions): Promise<void>
-  /** Stops announcing `keys`. Peers that can't be told forget them when the record expires. */
+  /**
+   * Takes `keys` back. Resolves once the peers at hand have been told; those that can't be forget them when the record
+   * expires.
+   */
   withdraw(keys: readonly string[], options: CallOptions): Promise<void>
   /** Whether lookups can find anything: the node has joined, or is known to be alone. */
   ready(): boolean
+}
+
+/** A peer that became a live member, or no longer is one. */
+export interface MemberChange {
+  readonly type: 'joined' | 'left'
+  readonly peer: Peer
 }
 
 /** Optional capability of a router: who else is there. */
@@ -36,4 +45,9 @@ export interface Members {
   /** The `count` live members whose ids are closest to `key` (XOR of hashes), nearest first. */
   closest(key: string, count: number): readonly Peer[]
   list(): readonly Peer[]
+  /**
+   * What changes from the call on, until `signal` aborts. A reader that falls behind sees only the latest change of a
+   * peer; {@link list} is the truth.
+   */
+  changes(options: CallOptions): AsyncIterable<MemberChange>
 }

@@ -20,6 +20,8 @@ export interface MeshFixture extends AsyncDisposable {
 }
 
 const DIGEST = `sha256:${'ab'.repeat(32)}`
+/** Within this time of its withdrawal no node yields a key. */
+const WITHDRAWN_MS = 1000
 const TAG = 'registry.example:5000/team/app:v1'
 
 /** Nodes that all know each other. */
@@ -90,6 +92,20 @@ export function routerContract(name: string, setup: () => Promise<MeshFixture>):
     assert.deepEqual(await lookup(node, DIGEST), [])
   })
 
+  test(`${name}: what was withdrawn is gone from every other node, though it has looked it up just before`, async () => {
+    await using fixture = await setup()
+    const [holder, ...others] = await joinAll(fixture, 4)
+    assert.ok(holder)
+    await holder.router.advertise([DIGEST, TAG], { signal: patience() })
+    for (const node of others) assert.deepEqual(await lookup(node, DIGEST), [holder.self])
+    const withdrawnAt = performance.now()
+    await holder.router.withdraw([DIGEST], { signal: patience() })
+    for (const node of others) await until(async () => (await lookup(node, DIGEST)).length === 0)
+    // Answers that are merely left to expire live longer.
+    assert.ok(performance.now() - withdrawnAt < WITHDRAWN_MS)
+    for (const node of others) assert.deepEqual(await lookup(node, TAG), [holder.self])
+  })
+
   test(`${name}: a key is found again after it was withdrawn and advertised anew`, async () => {
     await using fixture = await setup()
     const [holder, node] = await joinAll(fixture, 2)
@@ -141,6 +157,20 @@ export function routerContract(name: string, setup: () => Promise<MeshFixture>):
         )
       }
     }
+  })
+
+  test(`${name}: a node is told of members that come and go from the moment it asks`, async () => {
+    await using fixture = await setup()
+    const [node] = await joinAll(fixture, 2)
+    assert.ok(node)
+    const stop = new AbortController()
+    const changes = node.router.changes({ signal: stop.signal })[Symbol.asyncIterator]()
+    const late = await fixture.join()
+    assert.deepEqual((await changes.next()).value, { type: 'joined', peer: late.self })
+    await late.leave()
+    assert.deepEqual((await changes.next()).value, { type: 'left', peer: late.self })
+    stop.abort()
+    assert.equal((await changes.next()).done, true)
   })
 
   test(`${name}: a node that others have joined is ready`, async () => {

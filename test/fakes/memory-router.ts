@@ -1,5 +1,6 @@
+import { ChangeFeed } from '../../src/routing/libp2p/change-feed.ts'
 import { compareDistance, positionOf, recordKey } from '../../src/routing/libp2p/record-key.ts'
-import type { CallOptions, Members, Peer, Router } from '../../src/routing/router.ts'
+import type { CallOptions, MemberChange, Members, Peer, Router } from '../../src/routing/router.ts'
 
 function peerPosition(peer: Peer): Buffer {
   return positionOf(Buffer.from(peer.id))
@@ -12,6 +13,7 @@ export class MemoryMesh {
   /** A router for a node that others know as `peer`. */
   join(peer: Peer): MemoryRouter {
     const router = new MemoryRouter(this.#routers, peer)
+    for (const other of this.#routers) other.tell({ type: 'joined', peer })
     this.#routers.add(router)
     return router
   }
@@ -22,6 +24,7 @@ class MemoryRouter implements Router, Members, AsyncDisposable {
   readonly #mesh: Set<MemoryRouter>
   readonly #self: Peer
   readonly #keys = new Set<string>()
+  readonly #feeds = new Set<ChangeFeed>()
 
   constructor(mesh: Set<MemoryRouter>, self: Peer) {
     this.#mesh = mesh
@@ -60,9 +63,20 @@ class MemoryRouter implements Router, Members, AsyncDisposable {
     return this.#others().map(router => router.#self)
   }
 
+  changes(options: CallOptions): AsyncIterable<MemberChange> {
+    const feed = new ChangeFeed()
+    this.#feeds.add(feed)
+    return feed.read(options)
+  }
+
+  tell(change: MemberChange): void {
+    for (const feed of this.#feeds) feed.push(change)
+  }
+
   /** Leaves the mesh. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#mesh.delete(this)
+    for (const other of this.#mesh) other.tell({ type: 'left', peer: this.#self })
   }
 
   #others(): readonly MemoryRouter[] {

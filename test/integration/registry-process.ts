@@ -72,11 +72,11 @@ export class RegistryProcess implements AsyncDisposable {
     return this.#child.exitCode === null && this.#child.signalCode === null
   }
 
-  /** All log lines so far, parsed. */
+  /** All complete log lines so far, parsed. */
   get log(): readonly Readonly<Record<string, unknown>>[] {
     return this.#stderr
       .split('\n')
-      .filter(line => line !== '')
+      .slice(0, -1)
       .map(line => JSON.parse(line))
   }
 

@@ -1,4 +1,4 @@
-import type { Connection, Libp2p, Stream } from '@libp2p/interface'
+import type { Connection, Libp2p, PrivateKey, Stream } from '@libp2p/interface'
 import { FrameReader } from '../../src/routing/libp2p/frame-reader.ts'
 import {
   decodeKadMessage,
@@ -39,9 +39,12 @@ export class ScriptedKadPeer implements AsyncDisposable {
     readonly script?: Script
     /** False leaves the kad protocol out, as a mere client does. */
     readonly serves?: boolean
+    /** Default: a new one. */
+    readonly identity?: PrivateKey
   }): Promise<ScriptedKadPeer> {
     const listen = { host: options.host, port: options.port ?? 0 }
-    const node = await createNode({ listen })
+    const { identity } = options
+    const node = await createNode({ listen, ...(identity === undefined ? {} : { identity }) })
     const peer = new ScriptedKadPeer(node, options.script ?? emptyNode)
     if (options.serves !== false) await node.handle(KAD_PROTOCOL, stream => peer.#serve(stream))
     await startNode(node, listen)

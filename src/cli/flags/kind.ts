@@ -57,6 +57,16 @@ export const ADDRESS: Kind<Address> = {
   parse: parseAddress,
 }
 
+/** Labels of letters, digits, hyphens and underscores. */
+const DOMAIN_NAME = /^(?=.{1,254}$)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?$/i
+
+/** A name to look up. */
+export const DOMAIN: Kind<string> = {
+  placeholder: 'NAME',
+  accepts: 'a DNS name such as spegel-bootstrap.spegel.svc.cluster.local.',
+  parse: text => (DOMAIN_NAME.test(text) ? text : undefined),
+}
+
 /** A regular expression in Go's syntax, kept as text. */
 export const GO_REGEX: Kind<string> = {
   placeholder: 'REGEX',

@@ -12,15 +12,15 @@ import { healthRoutes } from '../../registry/health-routes.ts'
 import { createRegistryRoutes } from '../../registry/registry-routes.ts'
 import { AdvertiseSync } from '../../routing/advertise-sync.ts'
 import { systemClock } from '../../routing/clock.ts'
-import type { Bootstrapper } from '../../routing/libp2p/bootstrap.ts'
-import { staticBootstrapper } from '../../routing/libp2p/bootstrap-static.ts'
-import { InvalidBootstrapPeerError } from '../../routing/libp2p/errors.ts'
+import { httpBootstrapRoutes } from '../../routing/libp2p/bootstrap-http.ts'
+import { loadIdentity } from '../../routing/libp2p/identity.ts'
+import { KnownMembers } from '../../routing/libp2p/known-members.ts'
 import { createLibp2pRouter, type Libp2pRouter } from '../../routing/libp2p/libp2p-router.ts'
 import { createOciLayout } from '../../store/oci-layout/oci-layout.ts'
 import { metricsRoutes } from '../../web/metrics-routes.ts'
 import type { CommandContext } from '../command.ts'
 import type { Address } from '../flags/address.ts'
-import { UsageError } from '../flags/usage-error.ts'
+import { createBootstrapper } from './bootstrapper.ts'
 import type { RegistryFlags } from './flags.ts'
 
 /** How long transfers may go on after a signal to end; then they are ended with FIN, and clients resume elsewhere. */
@@ -29,7 +29,9 @@ const DRAIN_TIMEOUT_MS = 20_000
 /**
  * Runs the daemon until `context.signal` aborts: the composition root, where adapters meet the code that uses them.
  * Resolves once it has drained.
+ * @throws {UsageError} where a flag that the kind of bootstrap needs is missing or names no peer
  * @throws {ListenError | RouterListenError} where an address can't be had
+ * @throws {IdentityError} where the data directory has no identity to use
  */
 export async function runRegistry(flags: RegistryFlags, { log, signal }: CommandContext): Promise<void> {
   await using stack = new AsyncDisposableStack()
@@ -60,6 +62,9 @@ export async function runRegistry(flags: RegistryFlags, { log, signal }: Command
         { name, listen: { host: listen.host === '' ? undefined : listen.host, port: listen.port }, signal },
       ),
     )
+  if (flags.bootstrapKind === 'http' && flags.httpBootstrapAddr !== undefined) {
+    await serve('bootstrap', flags.httpBootstrapAddr, httpBootstrapRoutes(router))
+  }
   const metricsServer = await serve('metrics', flags.metricsAddr, metricsRoutes({ metrics, health }))
   const registry = await serve('registry', flags.registryAddr, [...health, ...registryRoutes])
 
@@ -74,32 +79,29 @@ export async function runRegistry(flags: RegistryFlags, { log, signal }: Command
   if (!signal.aborted) await once(signal, 'abort')
 
   log.info('shutting down', { reason: String(signal.reason) })
-  await registry.drain(DRAIN_TIMEOUT_MS)
+  await Promise.all([router.leave(), registry.drain(DRAIN_TIMEOUT_MS)])
 }
 
 async function startRouter(
   flags: RegistryFlags,
   { log, metrics, signal }: { readonly log: Log; readonly metrics: Metrics; readonly signal: AbortSignal },
 ): Promise<Libp2pRouter> {
-  const { staticBootstrapPeers, routerAddr: listen, registryAddr } = flags
+  const { dataDir, routerAddr: listen, registryAddr } = flags
+  const bootstrapper = createBootstrapper(flags)
   return await createLibp2pRouter(
     { log, metrics },
     {
       listen,
       registryPort: registryAddr.port,
       signal,
-      // Without peers to join by, this node is the first of its cluster: others join it.
-      ...(staticBootstrapPeers.length === 0 ? {} : { bootstrapper: bootstrapper(staticBootstrapPeers, listen.port) }),
+      ...(dataDir === '' ? {} : await loadKept(dataDir, log)),
+      ...(bootstrapper === undefined ? {} : { bootstrapper }),
     },
   )
 }
 
-/** @throws {UsageError} naming the entry that is no peer */
-function bootstrapper(entries: readonly string[], defaultPort: number): Bootstrapper {
-  try {
-    return staticBootstrapper(entries, defaultPort)
-  } catch (error) {
-    if (!(error instanceof InvalidBootstrapPeerError)) throw error
-    throw new UsageError(`--static-bootstrap-peers: ${error.message}`, { cause: error })
-  }
+/** What a node keeps from one run to the next. */
+async function loadKept(dataDir: string, log: Log) {
+  const knownMembers = await KnownMembers.load({ log, clock: systemClock }, dataDir)
+  return { identity: await loadIdentity(dataDir), knownMembers }
 }

@@ -35,7 +35,7 @@ const EXPECTED: Readonly<Record<keyof RegistryFlags, Expected>> = {
     is: '--containerd-content-path CONTAINERD_CONTENT_PATH value /var/lib/containerd/io.containerd.content.v1.content',
     pending: ['/x'],
   },
-  dataDir: { is: '--data-dir DATA_DIR value ', pending: ['/var/lib/spegel'] },
+  dataDir: { is: '--data-dir DATA_DIR value ', good: sameText('/var/lib/spegel'), bad: ['a\0b'] },
   mirroredRegistries: {
     is: '--mirrored-registries MIRRORED_REGISTRIES list ',
     good: sameText('https://docker.io', 'http://a.b:5000', '_default', '*'),
@@ -58,18 +58,25 @@ const EXPECTED: Readonly<Record<keyof RegistryFlags, Expected>> = {
   },
   bootstrapKind: {
     is: '--bootstrap-kind BOOTSTRAP_KIND value ',
-    good: sameText('static'),
+    good: sameText('static', 'dns', 'http'),
     bad: ['kubernetes', 'Static', ''],
-    pending: ['dns', 'http'],
   },
-  dnsBootstrapDomain: { is: '--dns-bootstrap-domain DNS_BOOTSTRAP_DOMAIN value ', pending: ['spegel.svc'] },
-  httpBootstrapAddr: { is: '--http-bootstrap-addr HTTP_BOOTSTRAP_ADDR value ', bad: ['8080'], pending: [':8080'] },
+  dnsBootstrapDomain: {
+    is: '--dns-bootstrap-domain DNS_BOOTSTRAP_DOMAIN value ',
+    good: sameText('spegel', 'spegel-bootstrap.spegel.svc.cluster.local.'),
+    bad: ['a b', 'a..b', 'http://a.b', ''],
+  },
+  httpBootstrapAddr: { is: '--http-bootstrap-addr HTTP_BOOTSTRAP_ADDR value ', ...ADDRESSES },
   httpBootstrapUrl: {
     is: '--http-bootstrap-url HTTP_BOOTSTRAP_URL value ',
-    bad: ['a.b/peers', 'ftp://a.b'],
-    pending: ['https://a.b/peers'],
+    good: { 'https://a.b/peers': new URL('https://a.b/peers') },
+    bad: ['a.b/peers', 'ftp://a.b', ''],
   },
-  httpBootstrapCertDir: { is: '--http-bootstrap-cert-dir HTTP_BOOTSTRAP_CERT_DIR value ', pending: ['/certs'] },
+  httpBootstrapCertDir: {
+    is: '--http-bootstrap-cert-dir HTTP_BOOTSTRAP_CERT_DIR value ',
+    good: sameText('/certs'),
+    bad: ['a\0b'],
+  },
   staticBootstrapPeers: {
     is: '--static-bootstrap-peers STATIC_BOOTSTRAP_PEERS list ',
     good: sameText('/ip4/10.0.0.1/tcp/5001', '/ip4/10.0.0.2'),
@@ -238,5 +245,5 @@ test('what belongs together goes together', () => {
     '--store containerd (the default): not in this release yet',
   )
   refuses(() => checkRegistryFlags(read([], { SPEGEL_OCI_LAYOUT_PATH: '' })), '--oci-layout-path is required')
-  refuses(() => checkRegistryFlags(read([], { BOOTSTRAP_KIND: '' })), '--bootstrap-kind is required: want static')
+  refuses(() => checkRegistryFlags(read([], { BOOTSTRAP_KIND: '' })), '--bootstrap-kind is required: want dns, http or')
 })

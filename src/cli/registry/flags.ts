@@ -1,5 +1,16 @@
 import { choice, type FlagValues, list, optional, toggle, value } from '../flags/flag.ts'
-import { ADDRESS, DURATION, GO_REGEX, HTTP_URL, integer, oneOf, PATH, REGISTRY_URL, TEXT } from '../flags/kind.ts'
+import {
+  ADDRESS,
+  DOMAIN,
+  DURATION,
+  GO_REGEX,
+  HTTP_URL,
+  integer,
+  oneOf,
+  PATH,
+  REGISTRY_URL,
+  TEXT,
+} from '../flags/kind.ts'
 import { UsageError } from '../flags/usage-error.ts'
 
 /** Beyond any sensible number of peers for one request. */
@@ -73,8 +84,7 @@ export const REGISTRY_FLAGS = {
     env: 'DATA_DIR',
     kind: PATH,
     default: '',
-    honours: [''],
-    help: 'directory for a lasting peer identity; empty: a new identity at each start',
+    help: 'directory for a lasting peer identity and the last known members; empty: a new identity at each start',
   }),
   mirroredRegistries: list({
     name: 'mirrored-registries',
@@ -106,36 +116,31 @@ export const REGISTRY_FLAGS = {
     name: 'bootstrap-kind',
     env: 'BOOTSTRAP_KIND',
     kind: oneOf(['dns', 'http', 'static']),
-    honours: ['static'],
     help: 'how the first peers are found',
   }),
   dnsBootstrapDomain: optional({
     name: 'dns-bootstrap-domain',
     env: 'DNS_BOOTSTRAP_DOMAIN',
-    kind: TEXT,
-    honours: [],
+    kind: DOMAIN,
     help: 'domain whose addresses are peers; with --bootstrap-kind dns',
   }),
   httpBootstrapAddr: optional({
     name: 'http-bootstrap-addr',
     env: 'HTTP_BOOTSTRAP_ADDR',
     kind: ADDRESS,
-    honours: [],
-    help: 'where to serve the own peer address; with --bootstrap-kind http',
+    help: 'where to serve the own peer address, at /id; with --bootstrap-kind http',
   }),
   httpBootstrapUrl: optional({
     name: 'http-bootstrap-url',
     env: 'HTTP_BOOTSTRAP_URL',
     kind: HTTP_URL,
-    honours: [],
     help: 'where to get peer addresses; with --bootstrap-kind http',
   }),
   httpBootstrapCertDir: optional({
     name: 'http-bootstrap-cert-dir',
     env: 'HTTP_BOOTSTRAP_CERT_DIR',
     kind: PATH,
-    honours: [],
-    help: 'directory of the certificates for --http-bootstrap-url',
+    help: 'directory of ca.crt, tls.crt and tls.key for --http-bootstrap-url, each optional',
   }),
   staticBootstrapPeers: list({
     name: 'static-bootstrap-peers',
@@ -211,6 +216,6 @@ export function checkRegistryFlags(flags: RegistryFlags): void {
     throw new UsageError('--oci-layout-path is required with --store oci-layout: want one or more paths')
   }
   if (flags.bootstrapKind === undefined) {
-    throw new UsageError('--bootstrap-kind is required: want static, dns and http are not in this release yet')
+    throw new UsageError('--bootstrap-kind is required: want dns, http or static')
   }
 }

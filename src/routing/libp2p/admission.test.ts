@@ -1,10 +1,37 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
 import { test } from 'node:test'
+import { generateKeyPair } from '@libp2p/crypto/keys'
+import { patience } from '../../../test/contracts/store-contract.ts'
 import { REGISTRY_PORT, startRig } from '../../../test/routing/mesh-rig.ts'
 import { ScriptedKadPeer } from '../../../test/routing/scripted-kad-peer.ts'
 import { until } from '../../../test/until.ts'
+import type { Endpoint } from '../router.ts'
 import { PeerUnreachableError } from './errors.ts'
+import { kadMessage } from './kad-message.ts'
 import { multiaddrOf } from './router-address.ts'
+
+/** Forwards connections to `target`, which sees them come from another address, as behind a translating router. */
+async function startGateway({ host, port }: Endpoint) {
+  const sockets = new Set<Socket>()
+  const server = createServer(inner => {
+    const outer = connect({ host, port, localAddress: '127.0.0.5' })
+    for (const socket of [inner, outer]) sockets.add(socket.on('error', () => socket.destroy()))
+    inner.pipe(outer).pipe(inner)
+  }).listen(0, '127.0.0.6')
+  await once(server, 'listening')
+  const address = server.address()
+  assert.ok(address !== null && typeof address === 'object')
+  return {
+    endpoint: { host: '127.0.0.6', port: address.port },
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
 
 test('a peer that a message names becomes a member at the address where it answered', async () => {
   await using rig = await startRig()
@@ -66,11 +93,55 @@ test('a peer that connects becomes a member where it listens, not where its conn
   await using rig = await startRig()
   rig.admission.start()
   const peer = await rig.peer('127.0.0.7')
-  const [endpoint] = rig.own.endpoints
-  assert.ok(endpoint)
-  await peer.connect(endpoint)
+  const [own] = rig.own.endpoints
+  assert.ok(own)
+  await using gateway = await startGateway(own)
+  await peer.connect(gateway.endpoint)
   await until(() => rig.members.size === 1)
   assert.deepEqual(rig.members.list()[0]?.peer, { id: peer.id, registry: { host: '127.0.0.7', port: REGISTRY_PORT } })
+  assert.deepEqual(
+    rig.node.getConnections().map(({ direction }) => direction),
+    ['inbound', 'outbound'],
+  )
+})
+
+test('a peer that connects from the address where it listens becomes a member without being dialled', async () => {
+  await using rig = await startRig()
+  rig.admission.start()
+  const [own] = rig.own.endpoints
+  assert.ok(own)
+  const peer = await rig.peer('127.0.0.1')
+  await peer.connect(own)
+  await until(() => rig.members.size === 1)
+  const member = rig.members.get(peer.id)
+  assert.deepEqual(member?.router, peer.endpoint)
+  await member.stream.request(kadMessage('PING'), { signal: patience() })
+  assert.deepEqual(
+    rig.node.getConnections().map(({ direction }) => direction),
+    ['inbound'],
+  )
+})
+
+test('a member that connects from elsewhere, under the same identity, is a member there and no longer where it was', async () => {
+  await using rig = await startRig()
+  rig.admission.start()
+  const [own] = rig.own.endpoints
+  assert.ok(own)
+  const identity = await generateKeyPair('Ed25519')
+  for (const host of ['127.0.0.2', '127.0.0.3']) {
+    await using peer = await ScriptedKadPeer.start({ host, identity })
+    await peer.connect(own)
+    await until(() => rig.members.get(peer.id)?.peer.registry.host === host)
+    assert.equal(rig.members.size, 1)
+  }
+})
+
+test('a peer that is dialled but does not serve kad is no member, and is let go', async () => {
+  await using rig = await startRig()
+  await using client = await ScriptedKadPeer.start({ host: '127.0.0.7', serves: false })
+  await assert.rejects(rig.admission.join({ id: client.id, endpoints: [client.endpoint] }), PeerUnreachableError)
+  assert.equal(rig.members.size, 0)
+  await until(() => rig.connections.size === 0)
 })
 
 test('a peer that connects but does not serve kad is no member', async () => {

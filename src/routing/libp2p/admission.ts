@@ -1,70 +1,95 @@
-import type { IdentifyResult, Libp2p } from '@libp2p/interface'
+import type { Connection } from '@libp2p/interface'
 import type { Log } from '../../observability/log.ts'
 import type { Clock } from '../clock.ts'
 import type { Endpoint } from '../router.ts'
 import type { Background } from './background.ts'
+import type { Connections } from './connections.ts'
 import { DialBackoff } from './dial-backoff.ts'
-import type { Candidate, Dialer, Dialled } from './dialer.ts'
+import type { Candidate, Dialer } from './dialer.ts'
 import { PeerUnreachableError } from './errors.ts'
 import type { KadPeer } from './kad-message.ts'
 import { KadStream } from './kad-stream.ts'
 import { MAX_MEMBERS, type Member, type MemberTable } from './members.ts'
-import { KAD_PROTOCOL } from './node.ts'
+import { KAD_PROTOCOL, type MeshNode, RECORDS_PROTOCOL } from './node.ts'
 import type { OwnPeer } from './own-peer.ts'
 import { peerIdText } from './peer-id.ts'
 import { positionOf } from './record-key.ts'
-import { decodeEndpoint, endpointOf, multiaddrOf } from './router-address.ts'
+import type { Hello } from './records-message.ts'
+import { RecordsStream } from './records-stream.ts'
+import { decodeEndpoint, endpointOf, formatEndpoint, isSameEndpoint, multiaddrOf } from './router-address.ts'
 
 /** Candidates dialled, or waiting to be. */
 const MAX_ADMISSIONS = 256
+/** Addresses where this node's own id was said to be that are remembered as tried. */
+const MAX_TRIED = 64
+/** Longest wait for a peer to say what it speaks and where it listens. */
+const IDENTIFY_TIMEOUT_MS = 3000
 
 export interface AdmissionComponents {
   readonly log: Log
   readonly clock: Clock
-  readonly node: Libp2p
+  readonly node: MeshNode
   readonly own: OwnPeer
   readonly members: MemberTable
   readonly dialer: Dialer
+  readonly connections: Connections
   readonly background: Background
 }
 
+/** What a peer says of itself. */
+interface Identified {
+  readonly protocols: readonly string[]
+  readonly endpoints: readonly Endpoint[]
+}
+
 /**
- * Decides who becomes a member: whoever answers, with its own peer id, where it is said to listen. Only the address
- * that was dialled counts. What connects to this node may have any source address, and the registry at a member's
- * address is sent credentials.
+ * Decides who becomes a member: whoever serves kad and has an IP address that is proven. A dial proves the address that
+ * was dialled, and an inbound connection the one that it comes from if the peer says that it listens there. The registry
+ * at that address is sent credentials: what peers merely say proves nothing.
  */
 export class Admission {
   readonly #components: AdmissionComponents
-  readonly #registryPort: number
+  readonly #hello: Hello
   readonly #backoff: DialBackoff
   readonly #admissions = new Map<string, Promise<Member | undefined>>()
+  readonly #tried = new Set<string>()
 
-  /** @param options `registryPort`: where the registry of every peer listens */
-  constructor(components: AdmissionComponents, options: { readonly registryPort: number }) {
+  /** @param options `hello`: what members are told of this node; its registry port is that of peers that tell none */
+  constructor(components: AdmissionComponents, options: { readonly hello: Hello }) {
     this.#components = components
-    this.#registryPort = options.registryPort
+    this.#hello = options.hello
     this.#backoff = new DialBackoff(components.clock)
   }
 
   /** Starts to admit those who connect to this node. */
   start(): void {
     const { node, background } = this.#components
-    node.addEventListener('peer:identify', ({ detail }) => {
-      background.run('admit inbound peer', () => this.#identified(detail))
+    node.addEventListener('connection:open', ({ detail: connection }) => {
+      if (connection.direction !== 'inbound') return
+      background.run('admit inbound peer', () => this.#accept(connection))
     })
   }
 
   /**
    * The member that a kad message names; it becomes one if it answers where the message says.
+   * @param options `patient`: whether nobody waits for it, so that others may be dialled first; default: false
    * @returns undefined where it does not, or lately did not, and for this node itself.
    */
-  async admit(peer: KadPeer): Promise<Member | undefined> {
+  async admit(peer: KadPeer, options: { readonly patient?: boolean } = {}): Promise<Member | undefined> {
     const id = peerIdText(peer.id)
     if (id === undefined) return undefined
-    return this.#admit(
-      id,
-      peer.addresses.map(decodeEndpoint).filter(endpoint => endpoint !== undefined),
-    )
+    const endpoints = peer.addresses.map(decodeEndpoint).filter(endpoint => endpoint !== undefined)
+    if (id === this.#components.own.id) return this.#seekTwin(endpoints)
+    return this.#admit({ id, endpoints }, options.patient !== true)
+  }
+
+  /** Whether {@link admit} would dial `peer`. */
+  isNews(peer: KadPeer): boolean {
+    const { members, own } = this.#components
+    const id = peerIdText(peer.id)
+    if (id === undefined || members.get(id) !== undefined) return false
+    if (id === own.id) return peer.addresses.map(decodeEndpoint).some(endpoint => this.#isStrange(endpoint))
+    return !this.#admissions.has(id) && !this.#backoff.blocks(id)
   }
 
   /**
@@ -72,65 +97,128 @@ export class Admission {
    * @throws {PeerUnreachableError}
    */
   async join(candidate: Candidate): Promise<Member | 'self'> {
-    const { members, dialer, background } = this.#components
+    const { background, members, own } = this.#components
+    if (candidate.id === own.id) background.run('seek twin', () => this.#seekTwin(candidate.endpoints))
     const known = members.list().find(member => isMember(member, candidate))
-    if (known !== undefined) return known
-    const dialled = await dialer.dial(candidate, { signal: background.signal })
-    return dialled.kind === 'self' ? 'self' : this.#welcome(dialled)
+    return known ?? this.#dial(candidate, false)
   }
 
-  async #identified({ connection, protocols, listenAddrs }: IdentifyResult): Promise<void> {
-    if (connection.direction !== 'inbound' || !protocols.includes(KAD_PROTOCOL)) return
+  async #accept(connection: Connection): Promise<void> {
+    const { members, log } = this.#components
     const id = connection.remotePeer.toString()
     const source = endpointOf(connection.remoteAddr)?.host
-    const endpoints = listenAddrs.map(endpointOf).filter(endpoint => endpoint !== undefined)
-    this.#backoff.clear(id)
-    await this.#admit(
-      id,
-      endpoints.toSorted((a, b) => Number(b.host === source) - Number(a.host === source)),
-    )
+    const known = members.get(id)
+    if (known !== undefined && known.router.host === source) return
+    try {
+      const identified = await this.#identify(connection)
+      const { endpoints } = identified
+      const moved = members.get(id)
+      if (moved !== undefined) {
+        if (endpoints.some(endpoint => isSameEndpoint(endpoint, moved.router))) return
+        members.remove(moved)
+      }
+      this.#backoff.clear(id)
+      const proven = endpoints.find(({ host }) => host === source)
+      if (proven === undefined) await this.#admit({ id, endpoints }, false)
+      else if (members.size < MAX_MEMBERS) await this.#welcome(connection, proven, identified)
+    } catch (error) {
+      log.debug('inbound peer is not admitted', { peer: id, error })
+    }
   }
 
-  async #admit(id: string, endpoints: readonly Endpoint[]): Promise<Member | undefined> {
-    const { members, own } = this.#components
+  async #admit(candidate: Candidate & { readonly id: string }, urgent: boolean): Promise<Member | undefined> {
+    const { members, log } = this.#components
+    const { id, endpoints } = candidate
     const known = members.get(id) ?? this.#admissions.get(id)
     if (known !== undefined) return known
-    if (id === own.id || endpoints.length === 0 || this.#backoff.blocks(id)) return undefined
+    if (endpoints.length === 0 || this.#backoff.blocks(id)) return undefined
     if (this.#admissions.size >= MAX_ADMISSIONS || members.size >= MAX_MEMBERS) return undefined
-    const admission = this.#dial(id, endpoints).finally(() => this.#admissions.delete(id))
+    const admission = this.#dial(candidate, urgent)
+      .then(member => (member === 'self' ? undefined : member))
+      .catch((error: unknown) => {
+        this.#backoff.failed(id)
+        log.debug('peer cannot be reached', { peer: id, error })
+        return undefined
+      })
+      .finally(() => this.#admissions.delete(id))
     this.#admissions.set(id, admission)
     return admission
   }
 
-  async #dial(id: string, endpoints: readonly Endpoint[]): Promise<Member | undefined> {
-    const { dialer, background, log } = this.#components
-    try {
-      const dialled = await dialer.dial({ id, endpoints }, { signal: background.signal })
-      return dialled.kind === 'self' ? undefined : this.#welcome(dialled)
-    } catch (error) {
-      this.#backoff.failed(id)
-      log.debug('peer cannot be reached', { peer: id, error })
-      return undefined
+  /**
+   * Dials where this node is said to be and is not. Should a node with the same id answer there, the handshake tells both;
+   * any other is as welcome as if it had been named itself.
+   */
+  async #seekTwin(endpoints: readonly Endpoint[]): Promise<undefined> {
+    for (const endpoint of endpoints.filter(each => this.#isStrange(each))) {
+      this.#tried.add(formatEndpoint(endpoint))
+      try {
+        await this.join({ id: undefined, endpoints: [endpoint] })
+      } catch (error) {
+        this.#components.log.debug('nobody where this node was said to be', { host: endpoint.host, error })
+      }
     }
   }
 
-  #welcome({ connection, endpoint }: Dialled & { readonly kind: 'peer' }): Member {
-    const { members, log } = this.#components
+  #isStrange(endpoint: Endpoint | undefined): boolean {
+    if (endpoint === undefined || this.#components.own.listensAt(endpoint)) return false
+    return this.#tried.size < MAX_TRIED && !this.#tried.has(formatEndpoint(endpoint))
+  }
+
+  async #dial(candidate: Candidate, urgent: boolean): Promise<Member | 'self'> {
+    const { background, connections, dialer, members } = this.#components
+    const dialled = await dialer.dial(candidate, { signal: background.signal, urgent })
+    if (dialled.kind === 'self') return 'self'
+    const { connection, endpoint } = dialled
     const id = connection.remotePeer.toString()
+    try {
+      return await this.#welcome(connection, endpoint, await this.#identify(connection))
+    } catch (error) {
+      const known = members.get(id)
+      if (known !== undefined) return known
+      connections.drop(id, 'not admitted')
+      throw new PeerUnreachableError(id, { cause: error })
+    }
+  }
+
+  /** @throws where the peer does not say, or does not serve kad */
+  async #identify(connection: Connection): Promise<Identified> {
+    const { background, node, own } = this.#components
+    const signal = AbortSignal.any([background.signal, AbortSignal.timeout(IDENTIFY_TIMEOUT_MS)])
+    const { protocols, listenAddrs } = await node.services.identify.identify(connection, { signal })
+    if (!protocols.includes(KAD_PROTOCOL)) throw new Error(`does not serve ${KAD_PROTOCOL}`)
+    const endpoints = listenAddrs.map(endpointOf).filter(endpoint => endpoint !== undefined)
+    return { protocols, endpoints: endpoints.filter(endpoint => !own.listensAt(endpoint)) }
+  }
+
+  /** @throws where the peer says that it speaks the records protocol, and then does not */
+  async #welcome(connection: Connection, endpoint: Endpoint, { protocols }: Identified): Promise<Member> {
+    const { background, clock, connections, members, log } = this.#components
+    const id = connection.remotePeer.toString()
+    const reachable = { id, router: endpoint }
+    const records = protocols.includes(RECORDS_PROTOCOL)
+      ? new RecordsStream(options => connections.open(reachable, RECORDS_PROTOCOL, options), {
+          peer: id,
+          hello: this.#hello,
+        })
+      : undefined
+    const { registryPort } = (await records?.hello({ signal: background.signal })) ?? this.#hello
     const known = members.get(id)
     if (known !== undefined) {
-      connection.abort(new Error('there is a connection already'))
+      records?.close()
+      connections.settleDial(connection)
       return known
     }
-    if (connection.status !== 'open') throw new PeerUnreachableError(id)
+    if (!connections.isConnected(id)) throw new PeerUnreachableError(id)
     const idBytes = connection.remotePeer.toMultihash().bytes
     const member: Member = {
-      peer: { id, registry: { host: endpoint.host, port: this.#registryPort } },
+      peer: { id, registry: { host: endpoint.host, port: registryPort } },
       router: endpoint,
       position: positionOf(idBytes),
       kadPeer: { id: idBytes, addresses: [multiaddrOf(endpoint).bytes] },
-      stream: new KadStream(options => connection.newStream(KAD_PROTOCOL, options), id),
-      connection,
+      stream: new KadStream(options => connections.open(reachable, KAD_PROTOCOL, options), id),
+      records,
+      joinedAt: clock.now(),
     }
     this.#backoff.clear(id)
     members.add(member)
@@ -139,7 +227,7 @@ export class Admission {
   }
 }
 
-function isMember(member: Member, candidate: Candidate): boolean {
-  if (candidate.id !== undefined) return candidate.id === member.peer.id
-  return candidate.endpoints.some(({ host, port }) => host === member.router.host && port === member.router.port)
+function isMember(member: Member, { id, endpoints }: Candidate): boolean {
+  if (id !== undefined) return id === member.peer.id
+  return endpoints.some(endpoint => isSameEndpoint(endpoint, member.router))
 }

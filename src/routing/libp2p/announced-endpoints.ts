@@ -19,6 +19,11 @@ const WILDCARDS: Readonly<Record<string, readonly string[]>> = {
   '::': ['IPv6'],
 }
 
+/** Whether a listener at `host` takes connections at more than one address. */
+export function isWildcard(host: string): boolean {
+  return host in WILDCARDS
+}
+
 /**
  * The addresses at which other nodes can reach a router that listens at `listen`: that address itself, or for a
  * wildcard those of all interfaces but loopback and link-local ones, which mean another machine to everyone else.

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { patience } from '../../../test/contracts/store-contract.ts'
+import { DnsServer } from '../../../test/routing/dns-server.ts'
 import { parseStaticPeer, staticBootstrapper } from './bootstrap-static.ts'
 import { InvalidBootstrapPeerError } from './errors.ts'
 
@@ -80,14 +81,20 @@ test('any text is a peer or refused', () => {
 })
 
 test('names are resolved when peers are asked for; those that do not resolve are left out', async () => {
-  const bootstrapper = staticBootstrapper(['/dns4/localhost/tcp/5002', '10.0.0.1', 'does-not-exist.invalid'], 5001)
+  await using dns = await DnsServer.start('127.0.0.1')
+  dns.names.set('node.example.', ['fd00::1', '10.0.0.2', '10.0.0.3'])
+  const entries = ['/dns4/node.example/tcp/5002', `/dns/node.example/p2p/${ID}`, '10.0.0.1', 'does-not-exist.invalid']
+  const bootstrapper = staticBootstrapper(entries, 5001, { servers: [dns.address] })
   assert.deepEqual(await bootstrapper.peers({ signal: patience() }), [
-    { id: undefined, endpoints: [{ host: '127.0.0.1', port: 5002 }] },
+    { id: undefined, endpoints: [{ host: '10.0.0.2', port: 5002 }] },
+    { id: undefined, endpoints: [{ host: '10.0.0.3', port: 5002 }] },
+    { id: ID, endpoints: ['10.0.0.2', '10.0.0.3', 'fd00::1'].map(host => ({ host, port: 5001 })) },
     { id: undefined, endpoints: [{ host: '10.0.0.1', port: 5001 }] },
   ])
 })
 
 test('it is an error where no name resolves', async () => {
-  const bootstrapper = staticBootstrapper(['does-not-exist.invalid'], 5001)
-  await assert.rejects(bootstrapper.peers({ signal: patience() }), { syscall: 'getaddrinfo' })
+  await using dns = await DnsServer.start('127.0.0.1')
+  const bootstrapper = staticBootstrapper(['does-not-exist.invalid'], 5001, { servers: [dns.address] })
+  await assert.rejects(bootstrapper.peers({ signal: patience() }), { code: 'ENOTFOUND' })
 })

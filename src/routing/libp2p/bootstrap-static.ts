@@ -1,12 +1,11 @@
-import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { type Component, multiaddr } from '@multiformats/multiaddr'
 import type { CallOptions } from '../router.ts'
-import { abortable } from './abortable.ts'
 import type { Bootstrapper } from './bootstrap.ts'
 import type { Candidate } from './dialer.ts'
 import { InvalidBootstrapPeerError } from './errors.ts'
+import { lookupName, type NameLookupOptions } from './name-lookup.ts'
 
 /** Address families by the multiaddr protocol that names a host; 0 is either. */
 const FAMILIES: Readonly<Record<string, 0 | 4 | 6>> = { ip4: 4, ip6: 6, dns: 0, dns4: 4, dns6: 6 }
@@ -72,9 +71,12 @@ function parseHostAndPort(entry: string, defaultPort: number): StaticPeer {
 }
 
 /** Behind a name without an id may be as many nodes as it has addresses. */
-async function resolve({ id, host, family, port }: StaticPeer): Promise<readonly Candidate[]> {
-  const addresses = isIP(host) === 0 ? await lookup(host, { all: true, family }) : [{ address: host }]
-  const endpoints = addresses.map(({ address }) => ({ host: address, port }))
+async function resolve(
+  { id, host, family, port }: StaticPeer,
+  options: NameLookupOptions,
+): Promise<readonly Candidate[]> {
+  const hosts = isIP(host) === 0 ? await lookupName(host, { ...options, family }) : [host]
+  const endpoints = hosts.map(address => ({ host: address, port }))
   return id === undefined ? endpoints.map(endpoint => ({ id, endpoints: [endpoint] })) : [{ id, endpoints }]
 }
 
@@ -83,13 +85,18 @@ async function resolve({ id, host, family, port }: StaticPeer): Promise<readonly
  * unless none can.
  * @param entries as {@link parseStaticPeer} takes them
  * @param defaultPort of entries without one: this node's own router port
+ * @param options `servers`: DNS servers to ask; default: those of the system
  * @throws {InvalidBootstrapPeerError}
  */
-export function staticBootstrapper(entries: readonly string[], defaultPort: number): Bootstrapper {
+export function staticBootstrapper(
+  entries: readonly string[],
+  defaultPort: number,
+  options: Pick<NameLookupOptions, 'servers'> = {},
+): Bootstrapper {
   const peers = entries.map(entry => parseStaticPeer(entry, defaultPort))
   return {
     async peers({ signal }: CallOptions) {
-      const results = await abortable(Promise.allSettled(peers.map(resolve)), signal)
+      const results = await Promise.allSettled(peers.map(peer => resolve(peer, { ...options, signal })))
       const resolved = results.filter(result => result.status === 'fulfilled').flatMap(result => result.value)
       const failure = results.find(result => result.status === 'rejected')
       if (resolved.length === 0 && failure !== undefined) throw failure.reason

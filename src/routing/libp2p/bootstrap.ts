@@ -5,12 +5,12 @@ import type { Admission } from './admission.ts'
 import type { Candidate } from './dialer.ts'
 import type { MemberTable } from './members.ts'
 
-/** Peers dialled of one answer. */
+/** Peers dialled of one answer, drawn by lot: each node is then asked by few, and any node is reached from any other. */
 const MAX_PEERS = 32
-/** While there are no members, bootstrap is tried again after this, twice as long each time… */
+/** While there are no members, bootstrap begins anew after about this, twice as long each time… */
 const FIRST_RETRY_MS = 250
-/** …up to this. */
-const LONGEST_RETRY_MS = 5000
+/** …up to this. With its jitter and a round on top it has to stay below ten seconds, a promise to those who wait. */
+const LONGEST_RETRY_MS = 4000
 /** With members, it is tried again after this, so that parts of a split mesh find each other. */
 const AGAIN_MS = 30 * 60 * 1000
 /** A bootstrap that names only this node for so long says that there is no other. */
@@ -29,10 +29,18 @@ export interface BootstrapComponents {
   readonly members: MemberTable
   readonly admission: Admission
   readonly bootstrapper: Bootstrapper
+  /** Members of old, tried where the bootstrapper leads to nobody. */
+  readonly remembered: () => readonly Candidate[]
 }
 
 /** What came of one round. */
 type Outcome = 'joined' | 'alone' | 'empty' | 'unreachable' | 'failed'
+
+interface Round {
+  readonly outcome: Outcome
+  /** Why it failed. */
+  readonly error?: unknown
+}
 
 /** How each is logged. */
 const REPORTS: Readonly<Record<Outcome, readonly ['info' | 'warn' | 'error', string]>> = {
@@ -70,43 +78,60 @@ export class Bootstrap {
     let retryMs = FIRST_RETRY_MS
     while (!signal.aborted) {
       this.#wake = new AbortController()
-      this.#note(await this.#round(signal))
+      const begunAt = clock.now()
+      const round = await this.#round(signal)
+      if (signal.aborted) return
+      this.#note(round, begunAt)
       const since = clock.now()
       if (members.size > 0) await clock.sleep(AGAIN_MS, { signal: AbortSignal.any([signal, this.#wake.signal]) })
       if (members.size > 0) continue
       // Only a stay of some length makes the next retry an early one: a peer may accept and drop this node each time.
       if (clock.now() - since > LONGEST_RETRY_MS) retryMs = FIRST_RETRY_MS
-      await clock.sleep(retryMs * (0.5 + random()), { signal })
+      // Addresses that drop packets make a round long, which must not come on top.
+      await clock.sleep(Math.max(0, retryMs * (0.5 + random()) - (since - begunAt)), { signal })
       retryMs = Math.min(2 * retryMs, LONGEST_RETRY_MS)
     }
   }
 
-  async #round(signal: AbortSignal): Promise<{ readonly outcome: Outcome; readonly error?: unknown }> {
-    const { bootstrapper, admission, log } = this.#components
-    let candidates: readonly Candidate[]
+  async #round(signal: AbortSignal): Promise<Round> {
+    const { bootstrapper, members, remembered } = this.#components
+    let round: Round
     try {
-      candidates = await bootstrapper.peers({ signal })
+      round = { outcome: await this.#join(await bootstrapper.peers({ signal })) }
     } catch (error) {
-      return { outcome: 'failed', error }
+      round = { outcome: 'failed', error }
     }
-    if (candidates.length === 0) return { outcome: 'empty' }
-    const joins = await Promise.allSettled(candidates.slice(0, MAX_PEERS).map(candidate => admission.join(candidate)))
+    if (round.outcome === 'joined' || members.size > 0) return round
+    return (await this.#join(remembered())) === 'joined' ? { outcome: 'joined' } : round
+  }
+
+  async #join(candidates: readonly Candidate[]): Promise<Outcome> {
+    const { admission, log, random } = this.#components
+    if (candidates.length === 0) return 'empty'
+    const chosen = sample(candidates, MAX_PEERS, random)
+    const joins = await Promise.allSettled(chosen.map(candidate => admission.join(candidate)))
     for (const join of joins) {
       if (join.status === 'rejected') log.debug('bootstrap peer cannot be reached', { error: join.reason })
     }
     const answers = joins.filter(join => join.status === 'fulfilled').map(join => join.value)
-    if (answers.some(answer => answer !== 'self')) return { outcome: 'joined' }
-    return { outcome: answers.length === joins.length ? 'alone' : 'unreachable' }
+    if (answers.some(answer => answer !== 'self')) return 'joined'
+    return answers.length === joins.length ? 'alone' : 'unreachable'
   }
 
   /** Logs a change of state, not every failed attempt. */
-  #note({ outcome, error }: { readonly outcome: Outcome; readonly error?: unknown }): void {
-    const { clock, log } = this.#components
+  #note({ outcome, error }: Round, begunAt: number): void {
     if (outcome !== 'alone') this.#aloneSince = Number.POSITIVE_INFINITY
-    else if (this.#outcome !== 'alone') this.#aloneSince = clock.now()
+    else if (this.#outcome !== 'alone') this.#aloneSince = begunAt
     if (outcome === this.#outcome) return
     this.#outcome = outcome
     const [level, message] = REPORTS[outcome]
-    log[level](message, error === undefined ? {} : { error })
+    this.#components.log[level](message, error === undefined ? {} : { error })
   }
+}
+
+/** `count` of `items`, or all. */
+function sample<T>(items: readonly T[], count: number, random: () => number): readonly T[] {
+  if (items.length <= count) return items
+  const rest = [...items]
+  return Array.from({ length: count }, () => rest.splice(Math.floor(random() * rest.length), 1)).flat()
 }

@@ -1,15 +1,20 @@
-import type { Connection, Libp2p } from '@libp2p/interface'
+import type { Connection } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
 import type { CallOptions, Endpoint } from '../router.ts'
 import { PeerUnreachableError } from './errors.ts'
+import type { MeshNode } from './node.ts'
 import type { OwnPeer } from './own-peer.ts'
 import { formatEndpoint, multiaddrOf } from './router-address.ts'
+import { Turns } from './turns.ts'
 
 /** Longest wait for a TCP connection: an address that drops packets must not hold up anything. */
 const CONNECT_TIMEOUT_MS = 500
 /** Longest wait for the whole dial. A handshake is CPU work, and many nodes may start at once. */
 const DIAL_TIMEOUT_MS = 3000
-/** Dials at once; further ones wait. More would only make each other's handshakes late. */
-const MAX_PARALLEL_DIALS = 8
+/** Dials at once of whom nobody waits for. More would only make each other's handshakes late. */
+const MAX_PATIENT_DIALS = 8
+/** Dials at once that a request waits for: dead addresses must not stand in line before live ones. */
+const MAX_URGENT_DIALS = 64
 /** Addresses tried of one peer. */
 const MAX_ADDRESSES = 4
 
@@ -26,15 +31,19 @@ export type Dialled =
   | { readonly kind: 'peer'; readonly connection: Connection; readonly endpoint: Endpoint }
   | { readonly kind: 'self' }
 
+export interface DialOptions extends CallOptions {
+  /** Whether a request waits for it; default: no. */
+  readonly urgent?: boolean
+}
+
 /** Dials candidates, few at a time. */
 export class Dialer {
-  readonly #node: Libp2p
+  readonly #node: MeshNode
   readonly #own: OwnPeer
-  /** As many as the limits of its callers allow. */
-  readonly #waiting: (() => void)[] = []
-  #running = 0
+  readonly #patient = new Turns({ limit: MAX_PATIENT_DIALS })
+  readonly #urgent = new Turns({ limit: MAX_URGENT_DIALS })
 
-  constructor(components: { readonly node: Libp2p; readonly own: OwnPeer }) {
+  constructor(components: { readonly node: MeshNode; readonly own: OwnPeer }) {
     this.#node = components.node
     this.#own = components.own
   }
@@ -43,14 +52,11 @@ export class Dialer {
    * Tries the addresses of `candidate` in turn.
    * @throws {PeerUnreachableError} where none answers, or only with another peer id.
    */
-  async dial(candidate: Candidate, options: CallOptions): Promise<Dialled> {
+  async dial(candidate: Candidate, options: DialOptions): Promise<Dialled> {
     if (candidate.id === this.#own.id) return { kind: 'self' }
-    await this.#acquire()
-    try {
-      return await this.#dialEach(candidate, options)
-    } finally {
-      this.#release()
-    }
+    const turns = options.urgent === true ? this.#urgent : this.#patient
+    using _turn = await turns.take()
+    return await this.#dialEach(candidate, options)
   }
 
   async #dialEach(candidate: Candidate, options: CallOptions): Promise<Dialled> {
@@ -69,6 +75,7 @@ export class Dialer {
         causes.push(error)
       }
     }
+    await this.#forget(candidate.id)
     const name = candidate.id ?? candidate.endpoints.map(formatEndpoint).join(', ')
     throw new PeerUnreachableError(name, { cause: causes.length === 1 ? causes[0] : new AggregateError(causes) })
   }
@@ -93,15 +100,10 @@ export class Dialer {
     }
   }
 
-  async #acquire(): Promise<void> {
-    if (this.#running < MAX_PARALLEL_DIALS) this.#running++
-    else await new Promise<void>(resolve => void this.#waiting.push(resolve))
-  }
-
-  /** Hands the place of a dial that is over to the next one. */
-  #release(): void {
-    const next = this.#waiting.shift()
-    if (next === undefined) this.#running--
-    else next()
+  /** libp2p notes every failure with the peer's id, and anyone can name any number of ids. */
+  async #forget(id: string | undefined): Promise<void> {
+    if (id === undefined) return
+    const peerId = peerIdFromString(id)
+    if (this.#node.getConnections(peerId).length === 0) await this.#node.peerStore.delete(peerId)
   }
 }

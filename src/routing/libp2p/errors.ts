@@ -10,13 +10,16 @@ export class InvalidKadMessageError extends Error {
   }
 }
 
-/** A peer's kad stream ended, or did not answer in time. */
+/** A stream to a peer ended, or the peer did not answer on it in time. */
 export class KadStreamError extends Error {
   readonly code = 'KAD_STREAM'
+  /** Whether the peer ended it: what was sent last may be why. */
+  readonly isRefusal: boolean
 
-  constructor(peer: string, reason: string, options?: ErrorOptions) {
-    super(`kad stream to ${peer} ${reason}`, options)
+  constructor(peer: string, reason: string, options: ErrorOptions & { readonly isRefusal?: boolean } = {}) {
+    super(`stream to ${peer} ${reason}`, options)
     this.name = 'KadStreamError'
+    this.isRefusal = options.isRefusal ?? false
   }
 }
 
@@ -27,6 +30,16 @@ export class KadStreamBusyError extends Error {
   constructor(peer: string) {
     super(`too many requests wait for ${peer}`)
     this.name = 'KadStreamBusyError'
+  }
+}
+
+/** A peer sends more than any node needs to. */
+export class TooManyMessagesError extends Error {
+  readonly code = 'TOO_MANY_MESSAGES'
+
+  constructor(peer: string) {
+    super(`${peer} sends too much`)
+    this.name = 'TooManyMessagesError'
   }
 }
 
@@ -62,5 +75,36 @@ export class RouterListenError extends Error {
     const [systemCode] = /\bE[A-Z]{3,}\b/.exec(String(options.cause)) ?? []
     super(`router cannot listen on ${address}${systemCode === undefined ? '' : ` (${systemCode})`}`, options)
     this.name = 'RouterListenError'
+  }
+}
+
+/** The data directory holds no identity that can be used, and none can be made. */
+export class IdentityError extends Error {
+  readonly code = 'IDENTITY'
+
+  constructor(file: string, reason: string, options?: ErrorOptions) {
+    super(`${file} ${reason}: want an Ed25519 private key as PKCS#8 PEM, or no file for a new one`, options)
+    this.name = 'IdentityError'
+  }
+}
+
+/** Another process has this node's identity. */
+export class TwinError extends Error {
+  readonly code = 'TWIN'
+
+  constructor() {
+    super('another node has the identity of this one')
+    this.name = 'TwinError'
+  }
+}
+
+/** What was fetched to bootstrap by is not a list of peers. */
+export class BootstrapAnswerError extends Error {
+  readonly code = 'BOOTSTRAP_ANSWER'
+
+  constructor(url: URL, reason: string, options?: ErrorOptions) {
+    // A URL may carry a password.
+    super(`unusable bootstrap answer from ${url.origin}${url.pathname}: ${reason}`, options)
+    this.name = 'BootstrapAnswerError'
   }
 }

@@ -1,16 +1,17 @@
 import { InvalidKadMessageError } from './errors.ts'
 import { BYTES, protobufFields, VARINT } from './protobuf-reader.ts'
+import { bytesField, frame, varintField } from './protobuf-writer.ts'
 
 /** Longest key of a message. Go refuses longer ones, too. */
 export const MAX_KEY_BYTES = 80
 /** Longest peer id; identity multihashes of Ed25519 keys take 38 bytes, hashed RSA keys 34. */
-const MAX_PEER_ID_BYTES = 64
+export const MAX_PEER_ID_BYTES = 64
 /** Peers kept of each list of a message; the rest is ignored. */
 const MAX_PEERS = 128
 /** Addresses kept of each peer; the rest is ignored. */
-const MAX_ADDRESSES = 16
+export const MAX_ADDRESSES = 16
 /** Longer addresses are ignored: a plain TCP address takes 8 or 20 bytes, one with a peer id some 50 more. */
-const MAX_ADDRESS_BYTES = 128
+export const MAX_ADDRESS_BYTES = 128
 
 /** Message types in the order of their numbers on the wire. */
 const TYPES = ['PUT_VALUE', 'GET_VALUE', 'ADD_PROVIDER', 'GET_PROVIDERS', 'FIND_NODE', 'PING'] as const
@@ -87,19 +88,6 @@ export function decodeKadMessage(data: Uint8Array): KadMessage {
   return { type, key, closer, providers }
 }
 
-function varintBytes(value: number): number[] {
-  const bytes: number[] = []
-  let rest = value
-  for (; rest > 0x7f; rest = Math.floor(rest / 128)) bytes.push((rest % 128) + 128)
-  bytes.push(rest)
-  return bytes
-}
-
-/** A length-delimited field: its head and then its bytes. */
-function bytesField(number: number, content: Uint8Array): Uint8Array[] {
-  return [Uint8Array.from([number * 8 + BYTES, ...varintBytes(content.length)]), content]
-}
-
 function encodePeer(peer: KadPeer): Uint8Array {
   return Buffer.concat([...bytesField(1, peer.id), ...peer.addresses.flatMap(address => bytesField(2, address))])
 }
@@ -107,7 +95,7 @@ function encodePeer(peer: KadPeer): Uint8Array {
 /** Writes one message, without the length that frames it. */
 export function encodeKadMessage(message: KadMessage): Uint8Array {
   return Buffer.concat([
-    Uint8Array.from([8 + VARINT, TYPES.indexOf(message.type)]),
+    varintField(1, TYPES.indexOf(message.type)),
     ...(message.key.length > 0 ? bytesField(2, message.key) : []),
     ...message.closer.flatMap(peer => bytesField(8, encodePeer(peer))),
     ...message.providers.flatMap(peer => bytesField(9, encodePeer(peer))),
@@ -116,6 +104,5 @@ export function encodeKadMessage(message: KadMessage): Uint8Array {
 
 /** Writes one message preceded by its length, as it goes on a stream. */
 export function frameKadMessage(message: KadMessage): Uint8Array {
-  const content = encodeKadMessage(message)
-  return Buffer.concat([Uint8Array.from(varintBytes(content.length)), content])
+  return frame(encodeKadMessage(message))
 }

@@ -12,8 +12,11 @@ import { encodeKadMessage, frameKadMessage, type KadPeer, kadMessage } from './k
 import { KadServer } from './kad-server.ts'
 import { KadStream } from './kad-stream.ts'
 import { KAD_PROTOCOL } from './node.ts'
+import { PeerLimits } from './peer-limits.ts'
 import { ProviderRecords } from './provider-records.ts'
+import { RecentAskers } from './recent-askers.ts'
 import { recordKey } from './record-key.ts'
+import { serveStream } from './stream-service.ts'
 
 const { bytes: KEY } = recordKey('key')
 const OWN_KEY = recordKey('own').bytes
@@ -22,8 +25,10 @@ const OTHER: KadPeer = { id: Uint8Array.of(5, 6, 7), addresses: [] }
 
 async function serve(rig: MeshRig) {
   const records = new ProviderRecords({ ...rig, random: seededRandom(), gauge: { set() {} } })
-  const server = new KadServer({ ...rig, records, provides: key => OWN_KEY.equals(key) })
-  await rig.node.handle(KAD_PROTOCOL, (stream, connection) => server.serve(stream, connection))
+  const askers = new RecentAskers(rig.clock)
+  const server = new KadServer({ ...rig, records, askers, provides: key => OWN_KEY.equals(key) })
+  const service = { log: rig.log, limits: new PeerLimits(rig.clock) }
+  await rig.node.handle(KAD_PROTOCOL, (stream, connection) => serveStream(service, server, { stream, connection }))
   const [endpoint] = rig.own.endpoints
   assert.ok(endpoint)
   return { endpoint, records, server }
@@ -32,24 +37,24 @@ async function serve(rig: MeshRig) {
 test('a ping is answered', async () => {
   await using rig = await startRig()
   const { server } = await serve(rig)
-  assert.deepEqual(server.answer(kadMessage('PING'), STRANGER.id), kadMessage('PING'))
+  assert.deepEqual(server.answerTo(kadMessage('PING'), STRANGER.id), kadMessage('PING'))
 })
 
-test('FIND_NODE names the members but the one that asks, and the target where it is known', async () => {
+test('FIND_NODE names the members, not the one that asks unless it is the target', async () => {
   await using rig = await startRig()
   const { server } = await serve(rig)
   const [first, second] = [await rig.join(await rig.peer('127.0.0.2')), await rig.join(await rig.peer('127.0.0.3'))]
-  const find = (key: Uint8Array, from: Uint8Array) => server.answer(kadMessage('FIND_NODE', { key }), from)?.closer
+  const find = (key: Uint8Array, from: Uint8Array) => server.answerTo(kadMessage('FIND_NODE', { key }), from)?.closer
   assert.deepEqual(find(second.kadPeer.id, first.kadPeer.id), [second.kadPeer])
   assert.deepEqual(find(second.kadPeer.id, STRANGER.id), [second.kadPeer, first.kadPeer])
-  assert.deepEqual(find(first.kadPeer.id, first.kadPeer.id), [second.kadPeer])
+  assert.deepEqual(find(first.kadPeer.id, first.kadPeer.id), [first.kadPeer, second.kadPeer])
 })
 
 test('FIND_NODE for this node names this node first', async () => {
   await using rig = await startRig()
   const { server } = await serve(rig)
   const { kadPeer } = await rig.join(await rig.peer('127.0.0.2'))
-  const answer = server.answer(kadMessage('FIND_NODE', { key: rig.own.idBytes }), STRANGER.id)
+  const answer = server.answerTo(kadMessage('FIND_NODE', { key: rig.own.idBytes }), STRANGER.id)
   assert.deepEqual(answer?.closer, [rig.own.kadPeer, kadPeer])
 })
 
@@ -57,8 +62,8 @@ test('a peer may announce itself but nobody else', async () => {
   await using rig = await startRig()
   const { server } = await serve(rig)
   const add = kadMessage('ADD_PROVIDER', { key: KEY, providers: [OTHER, STRANGER] })
-  assert.equal(server.answer(add, STRANGER.id), undefined)
-  const answer = server.answer(kadMessage('GET_PROVIDERS', { key: KEY }), OTHER.id)
+  assert.equal(server.answerTo(add, STRANGER.id), undefined)
+  const answer = server.answerTo(kadMessage('GET_PROVIDERS', { key: KEY }), OTHER.id)
   assert.deepEqual(answer, kadMessage('GET_PROVIDERS', { key: KEY, providers: [STRANGER] }))
 })
 
@@ -66,7 +71,7 @@ test('GET_PROVIDERS names this node where it holds the key, and twenty holders a
   await using rig = await startRig()
   const { records, server } = await serve(rig)
   for (let index = 0; index < 30; index++) records.add(OWN_KEY, { id: Uint8Array.of(index), addresses: [] })
-  const providers = server.answer(kadMessage('GET_PROVIDERS', { key: OWN_KEY }), STRANGER.id)?.providers ?? []
+  const providers = server.answerTo(kadMessage('GET_PROVIDERS', { key: OWN_KEY }), STRANGER.id)?.providers ?? []
   assert.deepEqual(providers[0], rig.own.kadPeer)
   assert.equal(providers.length, 20)
 })
@@ -78,7 +83,7 @@ test('values, and requests without the key they need, are refused', async () => 
     ...(['PUT_VALUE', 'GET_VALUE'] as const).map(type => kadMessage(type, { key: KEY })),
     ...(['FIND_NODE', 'GET_PROVIDERS', 'ADD_PROVIDER'] as const).map(type => kadMessage(type)),
   ]
-  for (const message of refused) assert.throws(() => server.answer(message, STRANGER.id), InvalidKadMessageError)
+  for (const message of refused) assert.throws(() => server.answerTo(message, STRANGER.id), InvalidKadMessageError)
 })
 
 test('requests on one stream are answered in order', async () => {
@@ -118,17 +123,47 @@ for (const { name, bytes } of HOSTILE) {
   })
 }
 
-test('a peer that floods messages is disconnected', async () => {
+test('a peer that floods messages is disconnected, and again when it comes back, while others are served', async () => {
   await using rig = await startRig()
   const { endpoint, records } = await serve(rig)
-  const peer = await rig.peer('127.0.0.2')
-  const connection = await peer.connect(endpoint)
-  const stream = await connection.newStream(KAD_PROTOCOL)
-  const message = frameKadMessage(kadMessage('ADD_PROVIDER', { key: KEY, providers: [peer.kadPeer] }))
+  const [flooder, other] = [await rig.peer('127.0.0.2'), await rig.peer('127.0.0.3')]
+  const message = frameKadMessage(kadMessage('ADD_PROVIDER', { key: KEY, providers: [flooder.kadPeer] }))
   const batch = Buffer.concat(Array.from({ length: 1000 }, () => message))
-  for (let sent = 0; sent < 100 && connection.status === 'open'; sent++) await send(stream, batch)
-  await until(() => connection.status !== 'open')
+  const flood = async (): Promise<void> => {
+    const connection = await flooder.connect(endpoint)
+    const stream = await connection.newStream(KAD_PROTOCOL)
+    for (let sent = 0; sent < 100 && connection.status === 'open'; sent++) await send(stream, batch)
+    await until(() => connection.status !== 'open')
+  }
+  const connection = await other.connect(endpoint)
+  const kad = new KadStream(options => connection.newStream(KAD_PROTOCOL, options), rig.own.id)
+  await flood()
+  await kad.request(kadMessage('PING'), { signal: patience() })
+  await flood()
+  await kad.request(kadMessage('PING'), { signal: patience() })
   assert.equal(records.size, 1)
+})
+
+test('a peer that opens streams without end is disconnected, whether it keeps them or not, while others are served', async () => {
+  await using rig = await startRig()
+  const { endpoint } = await serve(rig)
+  const other = await (await rig.peer('127.0.0.4')).connect(endpoint)
+  const kad = new KadStream(options => other.newStream(KAD_PROTOCOL, options), rig.own.id)
+  for (const [host, keeps] of [
+    ['127.0.0.2', true],
+    ['127.0.0.3', false],
+  ] as const) {
+    const connection = await (await rig.peer(host)).connect(endpoint)
+    const open = async (): Promise<void> => {
+      const stream = await connection.newStream(KAD_PROTOCOL, { maxOutboundStreams: 100_000 })
+      if (!keeps) stream.abort(new Error('the next one'))
+    }
+    for (let opened = 0; opened < 100_000 && connection.status === 'open'; opened += 50) {
+      await Promise.allSettled(Array.from({ length: 50 }, open))
+      await kad.request(kadMessage('PING'), { signal: patience() })
+    }
+    assert.notEqual(connection.status, 'open')
+  }
 })
 
 test('a peer that reads its answers late is not read from meanwhile, and then gets all of them', async () => {
@@ -154,7 +189,7 @@ test('a peer that reads its answers late is not read from meanwhile, and then ge
   await until(() => answers === 1000)
 })
 
-test('a peer that goes on asking without reading its answers loses its stream before it fills memory', async () => {
+test('a peer that goes on asking without reading its answers is heard no more before it fills memory', async () => {
   await using rig = await startRig()
   const { endpoint } = await serve(rig)
   const connection = await (await rig.peer('127.0.0.2')).connect(endpoint)
@@ -165,10 +200,14 @@ test('a peer that goes on asking without reading its answers loses its stream be
   const request = Buffer.concat([encodeKadMessage(kadMessage('GET_PROVIDERS', { key: OWN_KEY })), padding])
   const framed = Buffer.concat([Uint8Array.of((request.length % 128) + 128, Math.floor(request.length / 128)), request])
   const batch = Buffer.concat(Array.from({ length: 100 }, () => framed))
-  for (let sent = 0; sent < 250 && stream.status === 'open'; sent++) {
+  const served = () => rig.node.getConnections().flatMap(({ streams }) => streams)
+  const isUnheard = (): boolean =>
+    stream.status !== 'open' || served().some(({ readStatus }) => readStatus === 'paused')
+  for (let sent = 0; sent < 250 && !isUnheard(); sent++) {
     await send(stream, batch)
     await setImmediate()
   }
-  await until(() => stream.status !== 'open')
-  assert.equal(connection.status, 'open')
+  await until(isUnheard)
+  const buffered = served().map(({ readBufferLength, writeBufferLength }) => readBufferLength + writeBufferLength)
+  assert.ok(Math.max(0, ...buffered) < 10 * 1024 * 1024)
 })

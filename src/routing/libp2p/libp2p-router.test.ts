@@ -138,3 +138,35 @@ test('a lookup is over soon after its signal aborts though a member does not ans
   giveUp.abort()
   assert.deepEqual(await looking, [])
 })
+
+test('a node that restarts with its identity is told again of what others hold', async () => {
+  const identity = await generateKeyPair('Ed25519')
+  await using first = await start({ host: '127.0.0.1' })
+  const second = await start({ host: '127.0.0.2', identity, ...joining(first.router) })
+  await until(() => first.router.list().length === 1)
+  await first.router.advertise([KEY], { signal: patience() })
+  assert.equal(await gauge(second.metrics, 'spegel_provider_records'), 1)
+  const port = Number(/tcp\/(\d+)/.exec(second.router.multiaddrs[0] ?? '')?.[1])
+  await second.router[Symbol.asyncDispose]()
+  const listen = { host: '127.0.0.2', port }
+  await using again = await start({ host: '127.0.0.2', listen, identity, ...joining(first.router) })
+  await until(async () => (await gauge(again.metrics, 'spegel_provider_records')) === 1)
+})
+
+test('a node that leaves takes back what it advertised', async () => {
+  await using first = await start({ host: '127.0.0.1' })
+  await using second = await start({ host: '127.0.0.2', ...joining(first.router) })
+  await until(() => second.router.list().length === 1)
+  await second.router.advertise([KEY], { signal: patience() })
+  assert.equal(await gauge(first.metrics, 'spegel_provider_records'), 1)
+  await second.router.leave()
+  assert.equal(await gauge(first.metrics, 'spegel_provider_records'), 0)
+})
+
+test('the registry of a peer is where it says, even if this node has its own elsewhere', async () => {
+  await using first = await start({ host: '127.0.0.1', registryPort: 5001 })
+  await using second = await start({ host: '127.0.0.2', registryPort: 5002, ...joining(first.router) })
+  await until(() => second.router.list().length === 1 && first.router.list().length === 1)
+  assert.deepEqual(second.router.list(), [{ id: first.router.peerId, registry: { host: '127.0.0.1', port: 5001 } }])
+  assert.deepEqual(first.router.list(), [{ id: second.router.peerId, registry: { host: '127.0.0.2', port: 5002 } }])
+})

@@ -2,37 +2,49 @@ import type { Libp2p } from '@libp2p/interface'
 import type { Log } from '../../observability/log.ts'
 import type { Metrics } from '../../observability/metrics.ts'
 import { systemClock } from '../clock.ts'
-import type { CallOptions, Members, Peer, Router } from '../router.ts'
+import type { CallOptions, Endpoint, MemberChange, Members, Peer, Router } from '../router.ts'
 import { Admission } from './admission.ts'
 import { Background } from './background.ts'
 import { Bootstrap, type Bootstrapper } from './bootstrap.ts'
+import { Connections } from './connections.ts'
 import { Dialer } from './dialer.ts'
 import { KadServer } from './kad-server.ts'
+import type { KnownMembers } from './known-members.ts'
 import { Lookup } from './lookup.ts'
 import { MemberKeeper } from './member-keeper.ts'
 import { MemberTable } from './members.ts'
-import { createNode, KAD_PROTOCOL, type NodeOptions, startNode } from './node.ts'
+import { createNode, KAD_PROTOCOL, type NodeOptions, RECORDS_PROTOCOL, startNode } from './node.ts'
 import { OwnPeer } from './own-peer.ts'
+import { PeerLimits } from './peer-limits.ts'
 import { Provide } from './provide.ts'
 import { ProviderRecords } from './provider-records.ts'
+import { RecentAskers } from './recent-askers.ts'
 import { recordKey } from './record-key.ts'
+import { createHello, RecordsExchange } from './records-exchange.ts'
+import { RecordsServer } from './records-server.ts'
 import { multiaddrOf } from './router-address.ts'
+import { type FrameHandler, serveStream } from './stream-service.ts'
+import { twinLogger } from './twins.ts'
 
-/** Kad streams of one connection. Our nodes keep one; stock ones open one for each query. */
-const MAX_KAD_STREAMS = 128
-/** How often expired records are dropped. */
-const PRUNE_INTERVAL_MS = 60_000
+/** Streams of one protocol on one connection. Our nodes keep one; stock ones open one for each query. */
+const MAX_STREAMS = 128
+/** How often some of the expired records are dropped: all have their turn within two minutes. */
+const PRUNE_INTERVAL_MS = 1000
+/** Longest wait for others to take the withdrawal of everything. */
+const LEAVE_TIMEOUT_MS = 1000
 
 export interface Libp2pRouterComponents {
   readonly log: Log
   readonly metrics: Metrics
 }
 
-export interface Libp2pRouterOptions extends NodeOptions {
+export interface Libp2pRouterOptions extends Omit<NodeOptions, 'onTwin'> {
   /** Port of this node's registry, and so of every other's. */
   readonly registryPort: number
   /** Names peers to join by; default: none, a node that others join. */
   readonly bootstrapper?: Bootstrapper
+  /** Members of an earlier run, tried where `bootstrapper` leads to nobody; default: none. */
+  readonly knownMembers?: KnownMembers
   /** Gives up starting. */
   readonly signal: AbortSignal
 }
@@ -43,6 +55,7 @@ interface Parts {
   readonly members: MemberTable
   readonly provide: Provide
   readonly lookup: Lookup
+  readonly exchange: RecordsExchange
   readonly bootstrap: Bootstrap | undefined
   readonly background: Background
 }
@@ -60,10 +73,14 @@ export class Libp2pRouter implements Router, Members, AsyncDisposable {
     return this.#parts.own.id
   }
 
-  /** Where other nodes can join this one, as `--static-bootstrap-peers` takes it. */
+  /** Where other nodes can join this one. */
+  get endpoints(): readonly Endpoint[] {
+    return this.#parts.own.endpoints
+  }
+
+  /** {@link endpoints} with the peer id, as `--static-bootstrap-peers` takes it. */
   get multiaddrs(): readonly string[] {
-    const { own } = this.#parts
-    return own.endpoints.map(endpoint => multiaddrOf(endpoint, own.id).toString())
+    return this.endpoints.map(endpoint => multiaddrOf(endpoint, this.peerId).toString())
   }
 
   lookup(key: string, options: CallOptions): AsyncIterable<Peer> {
@@ -74,9 +91,14 @@ export class Libp2pRouter implements Router, Members, AsyncDisposable {
     return this.#parts.provide.advertise(keys, options)
   }
 
-  /** Others forget what was withdrawn when their records expire: kad has no message to take one back. */
-  async withdraw(keys: readonly string[]): Promise<void> {
-    this.#parts.provide.withdraw(keys)
+  async withdraw(keys: readonly string[], options: CallOptions): Promise<void> {
+    const { exchange, own, provide } = this.#parts
+    const withdrawn = provide.withdraw(keys, options)
+    exchange.gone(
+      own.idBytes,
+      keys.map(key => recordKey(key).bytes),
+    )
+    await withdrawn
   }
 
   ready(): boolean {
@@ -90,6 +112,15 @@ export class Libp2pRouter implements Router, Members, AsyncDisposable {
 
   list(): readonly Peer[] {
     return this.#parts.members.list().map(member => member.peer)
+  }
+
+  changes(options: CallOptions): AsyncIterable<MemberChange> {
+    return this.#parts.members.changes(options)
+  }
+
+  /** Withdraws everything, as far as a second suffices: from then on hardly anyone turns to this node. */
+  async leave(): Promise<void> {
+    await this.#parts.provide.leave({ signal: AbortSignal.timeout(LEAVE_TIMEOUT_MS) })
   }
 
   /** Ends all background work and closes every connection. */
@@ -110,31 +141,56 @@ export async function createLibp2pRouter(
   { log: rootLog, metrics }: Libp2pRouterComponents,
   options: Libp2pRouterOptions,
 ): Promise<Libp2pRouter> {
-  const { bootstrapper, listen, registryPort, signal } = options
+  const { bootstrapper, knownMembers, listen, registryPort, signal } = options
   const log = rootLog.with({ component: 'router' })
   const clock = systemClock
   const { random } = Math
-  const node = await createNode(options)
+  const node = await createNode({ ...options, onTwin: twinLogger(log) })
   const own = new OwnPeer({ node, clock })
   const background = new Background(log)
-  const members = new MemberTable(clock)
+  const hello = createHello(registryPort)
+  const members = new MemberTable()
   const records = new ProviderRecords({ clock, random, gauge: metrics.providerRecords })
   const dialer = new Dialer({ node, own })
-  const admission = new Admission({ log, clock, node, own, members, dialer, background }, { registryPort })
-  const keeper = new MemberKeeper({ log, clock, random, own, members, admission, background })
-  const provide = new Provide({ clock, random, own, members, background })
+  const connections = new Connections({ clock, node, own, dialer, background })
+  const admission = new Admission({ log, clock, node, own, members, dialer, connections, background }, { hello })
+  const keeper = new MemberKeeper({ log, clock, random, own, members, admission, connections, background })
+  const provide = new Provide({ clock, random, background })
   const lookup = new Lookup({ clock, members, records, admission, keeper, background })
-  const server = new KadServer({ log, clock, own, members, records, provides: key => provide.provides(key) })
+  const askers = new RecentAskers(clock)
+  const limits = new PeerLimits(clock)
+  const exchange = new RecordsExchange({ log, clock, own, members, provide, lookup, askers, background })
+  const kadServer = new KadServer({ own, members, records, askers, provides: key => provide.provides(key) })
+  const recordsServer = new RecordsServer({
+    records,
+    limits,
+    hello,
+    met: (peer, said) => exchange.met(peer, said),
+    removed: (provider, keys) => exchange.gone(provider, keys),
+    gone: (provider, keys) => lookup.forget(provider, keys),
+  })
+  const remembered = () => knownMembers?.candidates() ?? []
   const bootstrap =
-    bootstrapper === undefined ? undefined : new Bootstrap({ log, clock, random, members, admission, bootstrapper })
-  const router = new Libp2pRouter({ node, own, members, provide, lookup, bootstrap, background })
+    bootstrapper === undefined
+      ? undefined
+      : new Bootstrap({ log, clock, random, members, admission, bootstrapper, remembered })
+  const router = new Libp2pRouter({ node, own, members, provide, lookup, exchange, bootstrap, background })
 
   const countMembers = (): void => metrics.peers.set(members.size)
   members.subscribe({ joined: countMembers, left: countMembers })
-  await node.handle(KAD_PROTOCOL, (stream, connection) => server.serve(stream, connection), {
-    maxInboundStreams: MAX_KAD_STREAMS,
-    maxOutboundStreams: MAX_KAD_STREAMS,
-  })
+  if (knownMembers !== undefined) {
+    members.subscribe({ joined: member => knownMembers.note(member) })
+    background.run('save known members', stop => knownMembers.run({ signal: stop }))
+  }
+  const serve = async (protocol: string, handler: FrameHandler): Promise<void> => {
+    await node.handle(protocol, (stream, connection) => serveStream({ log, limits }, handler, { stream, connection }), {
+      maxInboundStreams: MAX_STREAMS,
+      maxOutboundStreams: MAX_STREAMS,
+    })
+  }
+  await serve(KAD_PROTOCOL, kadServer)
+  await serve(RECORDS_PROTOCOL, recordsServer)
+  exchange.start()
   admission.start()
   keeper.start()
   provide.start()

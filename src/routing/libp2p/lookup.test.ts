@@ -131,6 +131,34 @@ test('a cached holder that is no longer a member is not yielded', async () => {
   assert.deepEqual(await find(), [])
 })
 
+test('a cached holder that has withdrawn is not yielded, and members are asked anew', async () => {
+  await using rig = await startRig()
+  const { find, lookup } = lookupOn(rig)
+  const peer = await rig.peer('127.0.0.2')
+  peer.script = holding([peer.kadPeer])
+  const { kadPeer } = await rig.join(peer)
+  assert.equal((await find()).length, 1)
+  lookup.forget(kadPeer.id, [recordKey('another key').bytes])
+  assert.equal((await find()).length, 1)
+  assert.equal(asked(peer), 1)
+  peer.script = emptyNode
+  lookup.forget(kadPeer.id, [recordKey(KEY).bytes])
+  assert.deepEqual(await find(), [])
+  assert.equal(asked(peer), 2)
+})
+
+test('a holder that withdraws while a lookup is under way is not yielded for an answer of before', async () => {
+  await using rig = await startRig()
+  const { find, lookup } = lookupOn(rig)
+  const peer = await rig.peer('127.0.0.2')
+  const { kadPeer } = await rig.join(peer)
+  peer.script = (message, stream) => {
+    if (message.type === 'GET_PROVIDERS') lookup.forget(kadPeer.id, [recordKey(KEY).bytes])
+    return holding([peer.kadPeer])(message, stream)
+  }
+  assert.deepEqual(await find(), [])
+})
+
 test('that a member did not answer is not taken for a miss, and the member is looked after', async () => {
   await using rig = await startRig()
   const { find } = lookupOn(rig)
@@ -140,9 +168,8 @@ test('that a member did not answer is not taken for a miss, and the member is lo
   })
   const member = await rig.join(peer)
   assert.deepEqual(await find(), [])
-  await until(() => member.connection.status !== 'open')
+  await until(() => rig.members.get(member.peer.id) === undefined)
   peer.script = holding([peer.kadPeer])
-  rig.members.remove(member)
   await rig.join(peer)
   assert.equal((await find()).length, 1)
 })
@@ -181,7 +208,7 @@ test('three members are asked, and more while others have just joined', async ()
   const total = (): number => peers.reduce((sum, peer) => sum + asked(peer), 0)
   await find()
   assert.equal(total(), 4)
-  rig.clock.advance(10_001)
+  rig.clock.advance(11_000)
   await find()
   assert.equal(total(), 7)
 })

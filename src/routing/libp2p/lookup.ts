@@ -3,18 +3,16 @@ import type { CallOptions, Peer } from '../router.ts'
 import { abortable } from './abortable.ts'
 import type { Admission } from './admission.ts'
 import type { Background } from './background.ts'
+import { nameOf } from './bytes-name.ts'
 import { type KadMessage, type KadPeer, kadMessage } from './kad-message.ts'
 import type { MemberKeeper } from './member-keeper.ts'
 import type { Member, MemberTable } from './members.ts'
 import { peerIdText } from './peer-id.ts'
+import { ASKED, ASKED_UNSETTLED, askedCount } from './placement.ts'
 import type { ProviderRecords } from './provider-records.ts'
 import { type RecordKey, recordKey } from './record-key.ts'
 import { SharedLookup } from './shared-lookup.ts'
 
-/** Members asked for a key… */
-const ASKED = 3
-/** …and while records may still be on their way to members that just joined. */
-const ASKED_UNSETTLED = 20
 /** Local holders of a key taken at once. */
 const MAX_LOCAL = 20
 /** A lookup goes on for so long, whoever stopped waiting for it: its answer serves the next one. */
@@ -43,6 +41,7 @@ interface Kept {
 /** Finds out who holds a key: by this node's own records, then by asking the members nearest to the key. */
 export class Lookup {
   readonly #components: LookupComponents
+  /** By record key. */
   readonly #kept = new Map<string, Kept>()
   #running = 0
 
@@ -56,21 +55,32 @@ export class Lookup {
     const wanted = recordKey(key)
     const yielded = new Set<string>()
     for (const { id } of records.sample(wanted.bytes, MAX_LOCAL)) {
-      const member = members.get(peerIdText(id) ?? '')
+      const member = members.trusted(peerIdText(id) ?? '')
       if (signal.aborted) return
       if (member === undefined) continue
       yielded.add(member.peer.id)
       yield member.peer
     }
-    for await (const peer of this.#shared(key, wanted).read({ signal })) {
+    for await (const peer of this.#shared(wanted).read({ signal })) {
       // A cached answer may name a peer that has died since.
-      if (yielded.has(peer.id) || members.get(peer.id) === undefined) continue
+      if (yielded.has(peer.id) || members.trusted(peer.id) === undefined) continue
       yield peer
     }
   }
 
-  #shared(key: string, wanted: RecordKey): SharedLookup {
+  /** The provider with this id (multihash bytes) has withdrawn `keys`: what was found of them before is out of date. */
+  forget(provider: Uint8Array, keys: readonly Uint8Array[]): void {
+    const id = peerIdText(provider)
+    if (id === undefined) return
+    for (const key of keys) {
+      this.#kept.get(nameOf(key))?.lookup.remove(id)
+      this.#kept.delete(nameOf(key))
+    }
+  }
+
+  #shared(wanted: RecordKey): SharedLookup {
     const { background, clock } = this.#components
+    const key = nameOf(wanted.bytes)
     const kept = this.#kept.get(key)
     if (kept !== undefined && clock.now() < kept.expiresAt) return kept.lookup
     const lookup = new SharedLookup()
@@ -112,7 +122,7 @@ export class Lookup {
 
   /** @returns whether all that were asked have answered. */
   async #ask({ bytes, position }: RecordKey, lookup: SharedLookup, stop: AbortSignal): Promise<boolean> {
-    const { members, records, keeper } = this.#components
+    const { records, keeper } = this.#components
     const signal = AbortSignal.any([stop, AbortSignal.timeout(LOOKUP_TIMEOUT_MS)])
     const request = kadMessage('GET_PROVIDERS', { key: bytes })
     const ask = async (member: Member): Promise<boolean> => {
@@ -127,9 +137,16 @@ export class Lookup {
     }
     const answers = await Promise.all([
       this.#take(records.sample(bytes, MAX_LOCAL), lookup, signal),
-      ...members.closest(position, members.settled ? ASKED : ASKED_UNSETTLED).map(ask),
+      ...this.#nearest(position).map(ask),
     ])
     return answers.every(Boolean)
+  }
+
+  #nearest(position: Buffer): readonly Member[] {
+    const { clock, members } = this.#components
+    const nearest = members.closest(position, ASKED_UNSETTLED)
+    const joinedAt = nearest.slice(0, ASKED).map(member => member.joinedAt)
+    return nearest.slice(0, askedCount(joinedAt, members.size, clock.now()))
   }
 
   /** @returns whether it became known of each of `providers` if it can be reached. */

@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { generateKeyPair } from '@libp2p/crypto/keys'
+import { peerIdFromPrivateKey } from '@libp2p/peer-id'
+import { patience } from '../../../test/contracts/store-contract.ts'
+import { seededRandom } from '../../../test/fakes/seeded-random.ts'
 import { type MeshRig, startRig } from '../../../test/routing/mesh-rig.ts'
 import { emptyNode, type Script, ScriptedKadPeer } from '../../../test/routing/scripted-kad-peer.ts'
 import { until } from '../../../test/until.ts'
-import { kadMessage } from './kad-message.ts'
-import { MemberKeeper } from './member-keeper.ts'
+import { type KadPeer, kadMessage } from './kad-message.ts'
+import { MemberKeeper, type MemberKeeperOptions } from './member-keeper.ts'
+import { multiaddrOf } from './router-address.ts'
 
-function keep(rig: MeshRig): MemberKeeper {
-  const keeper = new MemberKeeper({ ...rig, random: () => 0.5 })
+function keep(rig: MeshRig, options?: MemberKeeperOptions): MemberKeeper {
+  const keeper = new MemberKeeper({ ...rig, random: seededRandom() }, options)
   keeper.start()
   return keeper
 }
@@ -27,7 +32,10 @@ test('whom a new member knows become members, and whom those know', async () => 
   const second = await rig.peer('127.0.0.3', knowing([third]))
   const first = await rig.peer('127.0.0.2', knowing([second]))
   await rig.join(first)
-  await until(() => rig.members.size === 3)
+  await until(() => {
+    rig.clock.advance(100)
+    return rig.members.size === 3
+  })
 })
 
 test('members are asked again a moment after someone joined, then less and less often', async () => {
@@ -44,19 +52,20 @@ test('members are asked again a moment after someone joined, then less and less 
   await until(() => sweeps() === 5)
   peer.script = knowing([late])
   await rig.join(await rig.peer('127.0.0.4'))
-  await until(() => rig.clock.sleeps.includes(250))
-  rig.clock.advance(250)
-  await until(() => rig.members.get(late.id) !== undefined)
+  await until(() => {
+    rig.clock.advance(100)
+    return rig.members.get(late.id) !== undefined
+  })
 })
 
-test('members are pinged every eight seconds', async () => {
+test('members are pinged every thirty seconds', async () => {
   await using rig = await startRig()
   keep(rig)
   const peer = await rig.peer('127.0.0.2')
   await rig.join(peer)
   const pings = (): number => peer.received.filter(({ type }) => type === 'PING').length
-  await until(() => rig.clock.sleeps.includes(8000))
-  rig.clock.advance(8000)
+  await until(() => rig.clock.sleeps.includes(30_000))
+  rig.clock.advance(30_000)
   await until(() => pings() === 1)
 })
 
@@ -69,12 +78,10 @@ test('a member that is gone is removed at once, and is one again when someone an
   await peer[Symbol.asyncDispose]()
   await until(() => rig.members.size === 0)
   await using successor = await ScriptedKadPeer.start({ host: '127.0.0.2', port })
-  for (let wait = 0; rig.members.size === 0; wait++) {
-    assert.ok(wait < 8)
-    await until(() => rig.members.size > 0 || rig.clock.sleeps.some(ms => ms >= 1000 && ms !== 8000))
-    rig.clock.advance(60_000)
-    await until(() => rig.members.size > 0 || rig.clock.sleeps.length >= 3)
-  }
+  await until(() => {
+    rig.clock.advance(1500)
+    return rig.members.size > 0
+  })
   assert.deepEqual(
     rig.members.list().map(member => member.peer.id),
     [successor.id],
@@ -97,4 +104,143 @@ test('a member that refuses a checked request is dialled again', async () => {
   await until(() => rig.clock.sleeps.length >= 2)
   rig.clock.advance(60_000)
   await until(() => rig.members.get(peer.id) !== undefined)
+})
+
+test('a member whose connection ends but that is still there stays a member, and is connected again', async () => {
+  await using rig = await startRig()
+  keep(rig)
+  const member = await rig.join(await rig.peer('127.0.0.2'))
+  const [connection] = rig.node.getConnections()
+  const reconnected = new Promise(resolve => rig.node.addEventListener('connection:open', resolve, { once: true }))
+  connection?.abort(new Error('the network hiccups'))
+  assert.equal(rig.members.trusted(member.peer.id), undefined)
+  await reconnected
+  await until(() => rig.members.trusted(member.peer.id) === member)
+})
+
+test('a member that does not answer is passed over at once, and removed when it goes on so', async () => {
+  await using rig = await startRig()
+  const keeper = keep(rig)
+  const peer = await rig.peer('127.0.0.2')
+  const member = await rig.join(peer)
+  peer.script = () => undefined
+  keeper.check(member)
+  assert.equal(rig.members.trusted(peer.id), undefined)
+  assert.equal(rig.members.get(peer.id), member)
+  await until(() => rig.members.get(peer.id) === undefined)
+  assert.equal(rig.connections.isConnected(peer.id), false)
+})
+
+test('in a large mesh members need no connection, and who accepts none any more is removed when its turn comes', async () => {
+  await using rig = await startRig()
+  keep(rig, { maxConnectedMembers: 1 })
+  const [first, second] = [await rig.peer('127.0.0.2'), await ScriptedKadPeer.start({ host: '127.0.0.3' })]
+  for (const peer of [first, second]) await rig.join(peer)
+  for (const { id } of [first, second]) {
+    for (const connection of rig.node.getConnections()) connection.abort(new Error('too many'))
+    await until(() => !rig.connections.isConnected(id))
+  }
+  assert.equal(rig.members.size, 2)
+  await second[Symbol.asyncDispose]()
+  await until(() => rig.clock.sleeps.includes(30_000))
+  rig.clock.advance(30_000)
+  await until(() => rig.members.size === 1)
+  assert.notEqual(rig.members.trusted(first.id), undefined)
+  assert.equal(rig.connections.size, 0)
+})
+
+test('a member is removed when another one answers where it was, in a large mesh too', async () => {
+  await using rig = await startRig()
+  keep(rig, { maxConnectedMembers: 0 })
+  const peer = await ScriptedKadPeer.start({ host: '127.0.0.2' })
+  await rig.join(peer)
+  const { port } = peer.endpoint
+  await peer[Symbol.asyncDispose]()
+  await until(() => !rig.connections.isConnected(peer.id))
+  assert.notEqual(rig.members.get(peer.id), undefined)
+  await using successor = await ScriptedKadPeer.start({ host: '127.0.0.2', port })
+  assert.equal((await rig.admission.admit(successor.kadPeer))?.peer.id, successor.id)
+  await until(() => rig.members.get(peer.id) === undefined)
+  assert.notEqual(rig.members.trusted(successor.id), undefined)
+})
+
+test('a member that ends its connection again at once is not connected to over and over', async () => {
+  await using rig = await startRig()
+  keep(rig)
+  const peer = await rig.peer('127.0.0.2')
+  const member = await rig.join(peer)
+  await until(() => peer.received.some(({ type }) => type === 'FIND_NODE'))
+  await member.stream.request(kadMessage('PING'), { signal: patience() })
+  const events: string[] = []
+  for (const event of ['connection:open', 'connection:close'] as const) {
+    rig.node.addEventListener(event, () => void events.push(event))
+  }
+  const refuse = async (): Promise<void> => {
+    await until(() => peer.node.getConnections().length === 1)
+    for (const connection of peer.node.getConnections()) connection.abort(new Error('go away'))
+  }
+  await refuse()
+  await until(() => events.length === 2 && rig.members.trusted(peer.id) === member)
+  await refuse()
+  await until(() => events.length === 3)
+  assert.equal(rig.members.trusted(peer.id), member)
+  assert.deepEqual(events, ['connection:close', 'connection:open', 'connection:close'])
+})
+
+test('in a large mesh few of those who become known at once are dialled; the others are named again', async () => {
+  await using rig = await startRig()
+  const strangers: KadPeer[] = []
+  while (strangers.length < 100) {
+    const id = peerIdFromPrivateKey(await generateKeyPair('Ed25519')).toMultihash().bytes
+    strangers.push({ id, addresses: [multiaddrOf({ host: '127.0.0.9', port: 9 }).bytes] })
+  }
+  const answer: Script = (message, stream) =>
+    message.type === 'FIND_NODE'
+      ? kadMessage('FIND_NODE', { key: message.key, closer: strangers })
+      : emptyNode(message, stream)
+  await rig.join(await rig.peer('127.0.0.2', answer))
+  keep(rig, { maxConnectedMembers: 0 })
+  const dialled = (): number => {
+    const failures = rig.log.lines.filter(({ message }) => message === 'peer cannot be reached')
+    return new Set(failures.map(({ fields }) => fields['peer'])).size
+  }
+  await until(() => {
+    rig.clock.advance(50)
+    return dialled() >= 64
+  })
+  assert.ok(dialled() < strangers.length)
+  await until(() => {
+    rig.clock.advance(1000)
+    return dialled() === strangers.length
+  })
+})
+
+test('a sweep asks a bounded number of members', async () => {
+  await using rig = await startRig()
+  const peers: ScriptedKadPeer[] = []
+  while (peers.length < 20) peers.push(await rig.peer(`127.0.0.${peers.length + 2}`))
+  for (const peer of peers) await rig.join(peer)
+  keep(rig)
+  const asked = (): number => peers.filter(({ received }) => received.some(({ type }) => type === 'FIND_NODE')).length
+  await until(() => rig.clock.sleeps.includes(250))
+  rig.clock.advance(250)
+  await until(() => asked() === 16)
+  await until(() => rig.clock.sleeps.includes(500))
+  assert.equal(asked(), 16)
+})
+
+test('of two nodes that learn of each other the one with the greater id waits for the other to dial', async () => {
+  await using rig = await startRig()
+  const strangers = [await rig.peer('127.0.0.2'), await rig.peer('127.0.0.3'), await rig.peer('127.0.0.4')]
+  const [lesser, greater] = [1, -1].map(order =>
+    strangers.filter(({ kadPeer }) => Buffer.compare(rig.own.idBytes, kadPeer.id) === order),
+  )
+  keep(rig)
+  await rig.join(await rig.peer('127.0.0.9', knowing(strangers)))
+  await until(() => greater?.every(({ id }) => rig.members.get(id) !== undefined) ?? false)
+  assert.ok(lesser?.every(({ id }) => rig.members.get(id) === undefined))
+  await until(() => {
+    rig.clock.advance(100)
+    return rig.members.size === 4
+  })
 })

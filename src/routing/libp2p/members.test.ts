@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { ManualClock } from '../../../test/fakes/manual-clock.ts'
 import { type Member, MemberTable } from './members.ts'
 import { compareDistance, positionOf } from './record-key.ts'
 
@@ -10,14 +9,14 @@ function member(id: string): Member {
   return { peer: { id, registry: { host: '127.0.0.1', port: 5000 } }, position: positionOf(Buffer.from(id)) } as Member
 }
 
-test('the closest members are those of least distance, in order, and agree with isAmongClosest', () => {
+test('the closest members are those of least distance, in order', () => {
   fc.assert(
     fc.property(
       fc.uniqueArray(fc.string(), { maxLength: 60 }),
       fc.integer({ min: 1, max: 30 }),
       fc.string(),
       (ids, count, key) => {
-        const table = new MemberTable(new ManualClock())
+        const table = new MemberTable()
         const all = ids.map(member)
         for (const each of all) table.add(each)
         const target = positionOf(Buffer.from(key))
@@ -26,7 +25,6 @@ test('the closest members are those of least distance, in order, and agree with 
         for (const each of all) {
           const nearer = all.filter(other => compareDistance(target, other.position, each.position) < 0).length
           assert.equal(closest[nearer] === each, nearer < count)
-          assert.equal(table.isAmongClosest(each, target, count), nearer < count)
         }
       },
     ),
@@ -34,7 +32,7 @@ test('the closest members are those of least distance, in order, and agree with 
 })
 
 test('listeners are told of each member that comes and goes, once', () => {
-  const table = new MemberTable(new ManualClock())
+  const table = new MemberTable()
   const told: string[] = []
   table.subscribe({
     joined: ({ peer }) => void told.push(`joined ${peer.id} of ${table.size}`),
@@ -53,7 +51,7 @@ test('listeners are told of each member that comes and goes, once', () => {
 })
 
 test('removing an earlier connection of a member leaves the later one', () => {
-  const table = new MemberTable(new ManualClock())
+  const table = new MemberTable()
   const [earlier, later] = [member('same'), member('same')]
   table.add(earlier)
   table.remove(earlier)
@@ -62,12 +60,44 @@ test('removing an earlier connection of a member leaves the later one', () => {
   assert.equal(table.get('same'), later)
 })
 
-test('the table is settled unless someone joined in the last ten seconds', () => {
-  const clock = new ManualClock()
-  const table = new MemberTable(clock)
-  assert.equal(table.settled, true)
-  table.add(member('first'))
-  assert.equal(table.settled, false)
-  clock.advance(10_001)
-  assert.equal(table.settled, true)
+test('a doubted member is passed over until it has answered, of which listeners are told', () => {
+  const table = new MemberTable()
+  const [first, second] = [member('first'), member('second')]
+  const returned: Member[] = []
+  table.subscribe({ returned: each => void returned.push(each) })
+  table.add(first)
+  table.add(second)
+  table.doubt(first)
+  assert.deepEqual(table.closest(first.position, 2), [second])
+  assert.deepEqual([table.trusted('first'), table.get('first')], [undefined, first])
+  table.trust(first)
+  table.trust(second)
+  assert.deepEqual(table.closest(first.position, 2), [first, second])
+  assert.deepEqual(returned, [first])
+})
+
+test('a doubted member that is removed does not come back by being trusted', () => {
+  const table = new MemberTable()
+  const [first, second] = [member('first'), member('second')]
+  table.add(first)
+  table.add(second)
+  table.doubt(first)
+  table.remove(first)
+  table.trust(first)
+  assert.deepEqual(table.closest(first.position, 2), [second])
+  assert.deepEqual([table.trusted('first'), table.get('first')], [undefined, undefined])
+})
+
+test('changes tells what happens after the call, and forgets its reader when the signal aborts', async () => {
+  const table = new MemberTable()
+  table.add(member('before'))
+  const stop = new AbortController()
+  const changes = table.changes({ signal: stop.signal })[Symbol.asyncIterator]()
+  const late = member('late')
+  table.add(late)
+  assert.deepEqual((await changes.next()).value, { type: 'joined', peer: late.peer })
+  table.remove(late)
+  assert.deepEqual((await changes.next()).value, { type: 'left', peer: late.peer })
+  stop.abort()
+  assert.equal((await changes.next()).done, true)
 })

@@ -1,90 +1,101 @@
 import type { Clock } from '../clock.ts'
-import { kadMessage } from './kad-message.ts'
-import type { Member } from './members.ts'
-import type { OwnPeer } from './own-peer.ts'
-import type { RecordKey } from './record-key.ts'
+import type { Background } from './background.ts'
+import type { RecordTarget } from './record-target.ts'
+import { MAX_KEYS } from './records-message.ts'
 
-/** Records sent before the member's word that it has taken them: what a lookup has to wait behind. */
-const BATCH_RECORDS = 200
 const FIRST_RETRY_MS = 500
 const LONGEST_RETRY_MS = 30_000
 
 export interface OutboxComponents {
   readonly clock: Clock
-  readonly member: Member
-  readonly own: OwnPeer
-  /** Whether a key is still to be announced when its turn comes. */
-  readonly isProvided: (key: RecordKey) => boolean
+  readonly background: Background
+  readonly target: RecordTarget
+  /** Told the names of keys that so many hold that the target did not note this node. */
+  readonly enough: (name: string) => void
 }
 
-/** Records on their way to one member: batch after batch, tried again until the member is gone. */
+/**
+ * Announcements and retractions on their way to one member: batch after batch, tried again until the member is gone.
+ * Of one key only the latest matters. Retractions go first: someone may be misled meanwhile.
+ */
 export class Outbox {
   readonly #components: OutboxComponents
-  readonly #waiting = new Set<RecordKey>()
-  #changed = Promise.withResolvers<void>()
-  #attempted = Promise.withResolvers<void>()
-  readonly #closed = new AbortController()
-  #failing = false
+  /** Record keys by name: no more than this node provides, or did a moment ago. */
+  readonly #announced = new Map<string, Uint8Array>()
+  readonly #retracted = new Map<string, Uint8Array>()
+  #attempt: PromiseWithResolvers<void> | undefined
+  #isSending = false
+  #isClosed = false
 
   constructor(components: OutboxComponents) {
     this.#components = components
   }
 
-  /** Queues `keys`; one that waits already is sent once. Memory is bounded by the number of keys this node provides. */
-  push(keys: Iterable<RecordKey>): void {
-    for (const key of keys) this.#waiting.add(key)
-    this.#changed.resolve()
+  announce(name: string, key: Uint8Array): void {
+    this.#retracted.delete(name)
+    this.#announced.set(name, key)
+    this.#start()
+  }
+
+  retract(name: string, key: Uint8Array): void {
+    this.#announced.delete(name)
+    if (this.#components.target.kind === 'kad') return
+    this.#retracted.set(name, key)
+    this.#start()
   }
 
   /** Resolves when all that waits was sent, or could not be at the first attempt. */
   async attempted(): Promise<void> {
-    if (this.#waiting.size > 0 && !this.#failing) await this.#attempted.promise
+    await this.#attempt?.promise
   }
 
-  /** Ends {@link run}; what waits is dropped. */
+  /** The member is gone: what waits is dropped. */
   close(): void {
-    this.#closed.abort()
+    this.#isClosed = true
+    this.#announced.clear()
+    this.#retracted.clear()
   }
 
-  /** Sends until `stop` aborts or the outbox is closed. */
-  async run(stop: AbortSignal): Promise<void> {
+  #start(): void {
+    if (this.#isSending || this.#isClosed) return
+    this.#isSending = true
+    this.#attempt = Promise.withResolvers()
+    this.#components.background.run('send provider records', signal => this.#send(signal))
+  }
+
+  async #send(signal: AbortSignal): Promise<void> {
     const { clock } = this.#components
-    const signal = AbortSignal.any([stop, this.#closed.signal])
-    signal.addEventListener('abort', () => this.#changed.resolve(), { once: true })
     let retryMs = FIRST_RETRY_MS
-    while (!signal.aborted) {
-      this.#changed = Promise.withResolvers()
-      while (this.#waiting.size > 0 && !signal.aborted) {
-        this.#failing = !(await this.#sendBatch(signal))
-        if (!this.#failing) retryMs = FIRST_RETRY_MS
-        else {
-          this.#settle()
-          await clock.sleep(retryMs, { signal })
-          retryMs = Math.min(2 * retryMs, LONGEST_RETRY_MS)
-        }
+    while (this.#announced.size + this.#retracted.size > 0 && !signal.aborted) {
+      if (await this.#sendBatch(signal)) {
+        retryMs = FIRST_RETRY_MS
+        continue
       }
       this.#settle()
-      await this.#changed.promise
+      await clock.sleep(retryMs, { signal })
+      retryMs = Math.min(2 * retryMs, LONGEST_RETRY_MS)
     }
+    this.#isSending = false
     this.#settle()
   }
 
   async #sendBatch(signal: AbortSignal): Promise<boolean> {
-    const { member, own, isProvided } = this.#components
-    const batch = this.#waiting.values().take(BATCH_RECORDS).toArray()
-    const providers = [own.kadPeer]
-    const messages = batch.filter(isProvided).map(key => kadMessage('ADD_PROVIDER', { key: key.bytes, providers }))
+    const { target, enough } = this.#components
+    const waiting = this.#retracted.size > 0 ? this.#retracted : this.#announced
+    const batch = waiting.entries().take(MAX_KEYS).toArray()
+    const keys = batch.map(([, key]) => key)
     try {
-      await member.stream.deliver(messages, { signal })
+      if (waiting === this.#retracted) await target.retract(keys, { signal })
+      else for (const place of await target.announce(keys, { signal })) enough(batch[place]?.[0] ?? '')
     } catch {
       return false
     }
-    for (const key of batch) this.#waiting.delete(key)
+    for (const [name] of batch) waiting.delete(name)
     return true
   }
 
   #settle(): void {
-    this.#attempted.resolve()
-    this.#attempted = Promise.withResolvers()
+    this.#attempt?.resolve()
+    this.#attempt = undefined
   }
 }

@@ -1,114 +1,228 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '../clock.ts'
 import type { CallOptions } from '../router.ts'
 import { abortable } from './abortable.ts'
 import type { Background } from './background.ts'
-import type { Member, MemberTable } from './members.ts'
+import { nameOf } from './bytes-name.ts'
 import { Outbox } from './outbox.ts'
-import type { OwnPeer } from './own-peer.ts'
+import { handOverMs, placementOf, REPLICATION, roughDistance } from './placement.ts'
+import { PositionIndex } from './position-index.ts'
+import { RECORD_TTL_MS } from './provider-records.ts'
 import { type RecordKey, recordKey } from './record-key.ts'
+import type { RecordTarget } from './record-target.ts'
 
-/** Members nearest to a key that are told of it. */
-const REPLICATION = 20
-/** A key is announced again this often; a record lives 19 min. */
-const REFRESH_MS = 15 * 60 * 1000
-/** How often the keys that are due are looked for. */
-const REFRESH_TICK_MS = 5000
+/** Every key is announced again this often; a record lives 19 min. */
+export const REFRESH_MS = 15 * 60 * 1000
+/**
+ * The keys of one slice of the key space are refreshed together. Keys that are near each other have mostly the same
+ * holders, so that one message, and one handshake, serves several.
+ */
+const SLICE_MS = 15_000
+/** How often it is looked for keys that are due. */
+const TICK_MS = 1000
+/** A member that knows enough holders of a key is spared it for this many refreshes. */
+const SPARED_REFRESHES = 3
+/** Keys hashed and placed before other work has its turn: some milliseconds. */
+const KEYS_AT_ONCE = 500
 
 interface ProvidedKey extends RecordKey {
-  /** When it is announced again. */
-  refreshAt: number
+  readonly name: string
+  /** Who was told since the latest refresh. */
+  told: RecordTarget[]
+  /** Who was told before that, should not hold a record any more, and may do so until this time. */
+  former: readonly { readonly member: RecordTarget; readonly until: number }[]
+  /** Who knows enough other holders, for so many refreshes yet. */
+  spared: Map<RecordTarget, number> | undefined
+  /** As {@link Placement.reach}. */
+  reach: number
 }
 
 export interface ProvideComponents {
   readonly clock: Clock
   readonly random: () => number
-  readonly members: MemberTable
   readonly background: Background
-  readonly own: OwnPeer
 }
 
-/** Keeps keys announced: to the members nearest to each, to those who come to be nearest, and again before it expires. */
+/**
+ * Keeps keys announced: to the members nearest to each, to those who come to be nearest, and again before the records
+ * expire. Knows members only as {@link RecordTarget}s, and no time but its clock's, so that a simulation can drive it:
+ * call {@link start}, report members by {@link joined} and {@link left}, and advance the clock.
+ */
 export class Provide {
   readonly #components: ProvideComponents
+  readonly #members = new PositionIndex<RecordTarget>()
+  readonly #outboxes = new Map<RecordTarget, Outbox>()
   readonly #keys = new Map<string, ProvidedKey>()
-  readonly #outboxes = new Map<Member, Outbox>()
+  /** When keys whose holders have changed are placed again. */
+  readonly #dueAt = new Map<ProvidedKey, number>()
 
   constructor(components: ProvideComponents) {
     this.#components = components
   }
 
   start(): void {
-    const { background, members } = this.#components
-    members.subscribe({ joined: member => this.#joined(member), left: member => this.#left(member) })
-    background.run('refresh provider records', signal => this.#refresh(signal))
+    this.#components.background.run('refresh provider records', signal => this.#refreshes(signal))
+  }
+
+  /** `member` is there from now on, and holds no record of this node. */
+  joined(member: RecordTarget): void {
+    this.#members.add(member)
+    if (this.#members.size > REPLICATION) {
+      this.#placeNear(member)
+      return
+    }
+    for (const key of this.#keys.values()) this.#tell(key, member)
+  }
+
+  /** `member` is gone, and with it its records. */
+  left(member: RecordTarget): void {
+    if (!this.#members.remove(member)) return
+    this.#outboxes.get(member)?.close()
+    this.#outboxes.delete(member)
+    for (const key of this.#keys.values()) {
+      key.told = without(key.told, member)
+      if (key.former.length > 0) key.former = key.former.filter(each => each.member !== member)
+      key.spared?.delete(member)
+    }
+    if (this.#members.size > REPLICATION) this.#placeNear(member)
+    // From here down all members hold every key.
+    else if (this.#members.size === REPLICATION) for (const key of this.#keys.values()) this.#place(key)
   }
 
   /** Announces `keys`; resolves when the members at hand have been told, or could not be at the first attempt. */
   async advertise(keys: readonly string[], { signal }: CallOptions): Promise<void> {
-    const added: ProvidedKey[] = []
-    for (const key of keys) {
-      const { bytes, position } = recordKey(key)
-      const name = bytes.toString('latin1')
-      if (this.#keys.has(name)) continue
-      const provided = { bytes, position, refreshAt: this.#nextRefresh(this.#components.random()) }
-      this.#keys.set(name, provided)
-      added.push(provided)
+    for (let index = 0; index < keys.length; index += KEYS_AT_ONCE) {
+      if (index > 0) await setImmediate()
+      signal.throwIfAborted()
+      for (const key of keys.slice(index, index + KEYS_AT_ONCE)) this.#add(key)
     }
-    this.#announce(added)
-    await abortable(Promise.all(this.#outboxes.values().map(outbox => outbox.attempted())), signal)
+    await this.#attempted(signal)
   }
 
-  /** Stops announcing `keys`. Kad has no way to take a record back: others forget it when it expires. */
-  withdraw(keys: readonly string[]): void {
-    for (const key of keys) this.#keys.delete(recordKey(key).bytes.toString('latin1'))
+  /** Takes `keys` back; resolves when the members at hand have been told, or could not be at the first attempt. */
+  async withdraw(keys: readonly string[], { signal }: CallOptions): Promise<void> {
+    for (const key of keys) this.#remove(nameOf(recordKey(key).bytes))
+    await this.#attempted(signal)
+  }
+
+  /** Takes all keys back, as far as that succeeds until `signal` aborts (without an error). For the end of the process. */
+  async leave({ signal }: CallOptions): Promise<void> {
+    for (const name of this.#keys.keys()) this.#remove(name)
+    await this.#attempted(signal).catch(() => {})
   }
 
   /** Whether this node announces the key with these bytes. */
   provides(key: Uint8Array): boolean {
-    return this.#keys.has(Buffer.from(key).toString('latin1'))
+    return this.#keys.has(nameOf(key))
   }
 
-  /** The first refresh comes at any time within the interval, so that keys added together do not stay together. */
-  #nextRefresh(fraction = 1): number {
-    return this.#components.clock.now() + fraction * REFRESH_MS
+  #add(key: string): void {
+    const { bytes, position } = recordKey(key)
+    const name = nameOf(bytes)
+    if (this.#keys.has(name)) return
+    const provided = { bytes, position, name, told: [], former: [], spared: undefined, reach: 0 }
+    this.#keys.set(name, provided)
+    this.#place(provided)
   }
 
-  #announce(keys: readonly ProvidedKey[]): void {
-    const { members } = this.#components
-    if (members.size <= REPLICATION) {
-      for (const outbox of this.#outboxes.values()) outbox.push(keys)
-      return
+  #remove(name: string): void {
+    const key = this.#keys.get(name)
+    if (key === undefined) return
+    this.#keys.delete(name)
+    this.#dueAt.delete(key)
+    const told = new Set([...key.told, ...key.former.map(({ member }) => member)])
+    for (const member of told) this.#outboxes.get(member)?.retract(name, key.bytes)
+  }
+
+  async #attempted(signal: AbortSignal): Promise<void> {
+    await abortable(Promise.all(this.#outboxes.values().map(outbox => outbox.attempted())), signal)
+  }
+
+  /** Places the keys to which it matters that `member` came or went; in a large mesh not at the same time as all others. */
+  #placeNear(member: RecordTarget): void {
+    const { clock, random } = this.#components
+    const spreadMs = handOverMs(this.#members.size)
+    for (const key of this.#keys.values()) {
+      if (roughDistance(key.position, member.position) > key.reach) continue
+      if (spreadMs < TICK_MS) this.#place(key)
+      else if (!this.#dueAt.has(key)) this.#dueAt.set(key, clock.now() + random() * spreadMs)
     }
-    for (const key of keys) {
-      for (const member of members.closest(key.position, REPLICATION)) this.#outboxes.get(member)?.push([key])
-    }
   }
 
-  /** A new member may be among the nearest of any key, and holds no record of this node. */
-  #joined(member: Member): void {
-    const { background, clock, members, own } = this.#components
-    const outbox = new Outbox({ clock, member, own, isProvided: key => this.provides(key.bytes) })
-    outbox.push(this.#keys.values().filter(key => members.isAmongClosest(member, key.position, REPLICATION)))
+  /** Tells those who are to hold `key` and were not told. */
+  #place(key: ProvidedKey): void {
+    const { holders, reach } = placementOf(this.#members, key.position)
+    key.reach = reach
+    for (const member of holders) if (!key.told.includes(member)) this.#tell(key, member)
+  }
+
+  #tell(key: ProvidedKey, member: RecordTarget): void {
+    key.told.push(member)
+    if (key.spared?.has(member) !== true) this.#outbox(member).announce(key.name, key.bytes)
+  }
+
+  #outbox(member: RecordTarget): Outbox {
+    const known = this.#outboxes.get(member)
+    if (known !== undefined) return known
+    const outbox = new Outbox({ ...this.#components, target: member, enough: name => this.#spare(name, member) })
     this.#outboxes.set(member, outbox)
-    background.run('send provider records', signal => outbox.run(signal))
+    return outbox
   }
 
-  #left(member: Member): void {
-    this.#outboxes.get(member)?.close()
-    this.#outboxes.delete(member)
+  #spare(name: string, member: RecordTarget): void {
+    const key = this.#keys.get(name)
+    if (key === undefined) return
+    key.spared ??= new Map()
+    key.spared.set(member, SPARED_REFRESHES)
   }
 
-  async #refresh(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#components
-    while (!signal.aborted) {
-      const now = clock.now()
-      const due = this.#keys
-        .values()
-        .filter(key => key.refreshAt <= now)
-        .toArray()
-      for (const key of due) key.refreshAt = this.#nextRefresh()
-      this.#announce(due)
-      await clock.sleep(REFRESH_TICK_MS, { signal })
+  /** Goes through the key space once in each {@link REFRESH_MS}, from a place that differs from node to node. */
+  async #refreshes(signal: AbortSignal): Promise<void> {
+    const { clock, random } = this.#components
+    const phaseMs = Math.floor(random() * REFRESH_MS)
+    const startedAt = clock.now() - phaseMs
+    for (let refreshedMs = phaseMs; !signal.aborted; ) {
+      await clock.sleep(TICK_MS, { signal })
+      this.#placeDue()
+      const nowMs = clock.now() - startedAt
+      if (nowMs - refreshedMs < SLICE_MS) continue
+      for (const key of this.#keys.values()) if (passes(key, refreshedMs, nowMs)) this.#refresh(key)
+      refreshedMs = nowMs
     }
   }
+
+  #placeDue(): void {
+    const now = this.#components.clock.now()
+    for (const [key, dueAt] of this.#dueAt) {
+      if (dueAt > now) continue
+      this.#dueAt.delete(key)
+      this.#place(key)
+    }
+  }
+
+  #refresh(key: ProvidedKey): void {
+    for (const [member, refreshes] of key.spared ?? []) {
+      if (refreshes === 0) key.spared?.delete(member)
+      else key.spared?.set(member, refreshes - 1)
+    }
+    const before = key.told
+    key.told = []
+    this.#place(key)
+    const now = this.#components.clock.now()
+    const former = before.filter(member => !key.told.includes(member))
+    key.former = [
+      ...key.former.filter(({ until }) => until > now),
+      ...former.map(member => ({ member, until: now + RECORD_TTL_MS })),
+    ]
+  }
+}
+
+/** Whether the sweep passes the place of `key` from one time (inclusive) to another (exclusive) in milliseconds. */
+function passes(key: ProvidedKey, fromMs: number, toMs: number): boolean {
+  const placeMs = (key.position.readUInt32BE(0) / 2 ** 32) * REFRESH_MS
+  return Math.ceil((fromMs - placeMs) / REFRESH_MS) * REFRESH_MS + placeMs < toMs
+}
+
+function without(members: RecordTarget[], member: RecordTarget): RecordTarget[] {
+  return members.includes(member) ? members.filter(each => each !== member) : members
 }

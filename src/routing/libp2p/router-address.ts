@@ -33,3 +33,7 @@ export function multiaddrOf(endpoint: Endpoint, id?: string): Multiaddr {
 export function formatEndpoint(endpoint: Endpoint): string {
   return isIPv6(endpoint.host) ? `[${endpoint.host}]:${endpoint.port}` : `${endpoint.host}:${endpoint.port}`
 }
+
+export function isSameEndpoint(a: Endpoint, b: Endpoint): boolean {
+  return a.host === b.host && a.port === b.port
+}

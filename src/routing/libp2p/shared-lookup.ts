@@ -4,6 +4,7 @@ import { abortable } from './abortable.ts'
 /** The peers that one lookup finds, read by all who look for the same key meanwhile and, once it is over, from cache. */
 export class SharedLookup {
   readonly #peers = new Map<string, Peer>()
+  readonly #removed = new Set<string>()
   #ended = false
   #changed = Promise.withResolvers<void>()
 
@@ -13,8 +14,15 @@ export class SharedLookup {
   }
 
   add(peer: Peer): void {
+    if (this.#removed.has(peer.id)) return
     this.#peers.set(peer.id, peer)
     this.#notify()
+  }
+
+  /** The peer with this id turns out not to hold the key; an answer that still names it counts for nothing. */
+  remove(id: string): void {
+    this.#removed.add(id)
+    this.#peers.delete(id)
   }
 
   end(): void {

@@ -18,3 +18,8 @@ test('a burst passes, then what flows in, never more than a burst', () => {
   clock.advance(1000 * 60)
   assert.equal(takeAll(bucket), 10)
 })
+
+test('several tokens are taken together or not at all', () => {
+  const bucket = new TokenBucket(new ManualClock(), { burst: 10, perSecond: 4 })
+  assert.deepEqual([bucket.take(6), bucket.take(6), bucket.take(4), bucket.take()], [true, false, true, false])
+})

@@ -16,13 +16,13 @@ export class TokenBucket {
     this.#filledAt = clock.now()
   }
 
-  /** Takes one token; false where none is left. */
-  take(): boolean {
+  /** Takes `count` tokens; false, and none is taken, where fewer are left. */
+  take(count = 1): boolean {
     const now = this.#clock.now()
     this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#filledAt) / 1000) * this.#perSecond)
     this.#filledAt = now
-    if (this.#tokens < 1) return false
-    this.#tokens--
+    if (this.#tokens < count) return false
+    this.#tokens -= count
     return true
   }
 }
