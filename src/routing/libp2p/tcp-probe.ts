@@ -3,7 +3,7 @@ import type { CallOptions, Endpoint } from '../router.ts'
 
 const PROBE_TIMEOUT_MS = 500
 
-/** Whether something accepts TCP connections at `endpoint`. A thousandth of what a handshake costs. */
+/** Whether something accepts TCP connections at `endpoint`. About a tenth of the CPU of a handshake (`bench/scale.ts`). */
 export function acceptsConnections({ host, port }: Endpoint, { signal }: CallOptions): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>()
   const socket = connect({ host, port, timeout: PROBE_TIMEOUT_MS })
