@@ -101,7 +101,7 @@ function allowedBy(words: string, folder: string, table: ReadonlyMap<string, str
     case 'all of the above':
       return folders.slice(0, folders.indexOf(folder))
     case 'interfaces of the others, never an adapter':
-      return folders.filter(other => !other.includes('/') && !['certs-d', 'web', 'cli'].includes(other))
+      return folders.filter(other => !other.includes('/') && !['certs-d', 'files', 'web', 'cli'].includes(other))
     default: {
       const [list, exception] = words.split(' (')
       const also = exception?.startsWith(`\`${folder}\` may use`) ? codeSpans(exception).slice(1) : []

@@ -57,3 +57,14 @@ test('a registry that is mirrored excludes no reference of its own and every oth
     }),
   )
 })
+
+test('what excludes nothing says so', () => {
+  for (const [mirroredRegistries, registryFilters, excludesNothing] of [
+    [[], [], true],
+    [['https://docker.io', '*'], [], true],
+    [['https://docker.io'], [], false],
+    [[], ['x'], false],
+  ] as const) {
+    assert.equal(compileFilters({ mirroredRegistries, registryFilters }).excludesNothing, excludesNothing)
+  }
+})

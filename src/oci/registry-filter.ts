@@ -4,6 +4,8 @@ import { isWildcardRegistry, parseRegistryUrl } from './registry-url.ts'
 
 /** Decides which references this node has to do with. */
 export interface ReferenceFilter {
+  /** Whether nothing is excluded, whatever is asked about. */
+  readonly excludesNothing: boolean
   /** Why `reference` is neither served, mirrored nor advertised; undefined where it is. */
   exclusion(reference: Reference): 'filtered' | 'not_mirrored' | undefined
 }
@@ -25,6 +27,7 @@ export function compileFilters(settings: FilterSettings): ReferenceFilter {
   const registries = new Set(named.map(entry => parseRegistryUrl(entry).registry))
   const mirrorsAll = named.length < settings.mirroredRegistries.length || named.length === 0
   return {
+    excludesNothing: mirrorsAll && filters.length === 0,
     exclusion(reference) {
       const text =
         reference.kind === 'tag' ? formatReference(reference) : `${reference.registry}/${reference.repository}`

@@ -1,7 +1,7 @@
+import { scheduler } from 'node:timers/promises'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
-import { formatReference, type Reference } from '../oci/reference.ts'
-import type { ReferenceFilter } from '../oci/registry-filter.ts'
+import { formatReference } from '../oci/reference.ts'
 import type { StoreEntry, StoreEvent, Watcher } from '../store/watcher.ts'
 import type { Clock } from './clock.ts'
 import type { CallOptions, Router } from './router.ts'
@@ -15,7 +15,6 @@ export interface AdvertiseSyncComponents {
   readonly clock: Clock
   readonly watcher: Watcher
   readonly router: Router
-  readonly filter: ReferenceFilter
 }
 
 /** Advertises what the store holds, and withdraws what it holds no longer. */
@@ -28,9 +27,15 @@ export class AdvertiseSync {
   /** Keys that came into use or out of it, and that the router has yet to be told of. */
   readonly #untold = new Set<string>()
   #changed = Promise.withResolvers<void>()
+  #hasStarted = false
 
   constructor(components: AdvertiseSyncComponents) {
     this.#components = components
+  }
+
+  /** Whether the store has said what it holds. */
+  get hasStarted(): boolean {
+    return this.#hasStarted
   }
 
   /** Follows the store until `signal` aborts. Rejects only where the watcher does; a failing router is tried again. */
@@ -46,9 +51,7 @@ export class AdvertiseSync {
   }
 
   #apply(event: StoreEvent): void {
-    const entries = new Map(
-      event.entries.filter(entry => !this.#isExcluded(entry)).map(entry => [identityOf(entry), entry] as const),
-    )
+    const entries = new Map(event.entries.map(entry => [identityOf(entry), entry] as const))
     switch (event.type) {
       case 'snapshot':
         for (const identity of this.#entries.keys()) if (!entries.has(identity)) this.#remove(identity)
@@ -62,11 +65,7 @@ export class AdvertiseSync {
         break
     }
     if (this.#untold.size > 0) this.#changed.resolve()
-  }
-
-  #isExcluded(entry: StoreEntry): boolean {
-    if (entry.kind !== 'tag' && entry.registry === '') return false
-    return this.#components.filter.exclusion(referenceOf(entry)) !== undefined
+    this.#hasStarted = true
   }
 
   #add(identity: string, entry: StoreEntry): void {
@@ -114,6 +113,8 @@ export class AdvertiseSync {
     let retryMs = FIRST_RETRY_MS
     while (!signal.aborted) {
       await this.#changed.promise
+      // What changes registry is told as removed and then as added; in between it is not to be withdrawn.
+      await scheduler.yield()
       this.#changed = Promise.withResolvers()
       const keys = [...this.#untold]
       this.#untold.clear()
@@ -142,12 +143,6 @@ export class AdvertiseSync {
 
 function registryOf(entry: StoreEntry): string {
   return entry.kind === 'tag' ? entry.reference.registry : entry.registry
-}
-
-/** What filters are asked about. Of images and content only the registry is known. */
-function referenceOf(entry: StoreEntry): Reference {
-  if (entry.kind === 'tag') return entry.reference
-  return { kind: 'digest', registry: entry.registry, repository: '', digest: entry.digest }
 }
 
 /** What peers look it up by. */

@@ -59,3 +59,27 @@ test('a second look at the same entries tells nothing, in whatever order they co
     }),
   )
 })
+
+test('a look that fails tells nothing, and is as if it had not been', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(entries, { maxLength: 1 }), entries, entries, async (before, during, after) => {
+      const [tracker, undisturbed] = [new EntryTracker(), new EntryTracker()]
+      for (const told of before) for (const each of [tracker, undisturbed]) await look(each, told)
+      const failure = new Error('unreadable')
+      const failing = tracker.look(async tell => {
+        during.forEach(tell)
+        throw failure
+      })
+      await assert.rejects(failing, failure)
+      assert.deepEqual(sorted(await look(tracker, after)), sorted(await look(undisturbed, after)))
+    }),
+  )
+})
+
+/** Removals come in no particular order. */
+function sorted(events: readonly StoreEvent[]): readonly object[] {
+  return events.map(({ type, entries: told }) => ({
+    type,
+    entries: told.toSorted((a, b) => entryKey(a).localeCompare(entryKey(b))),
+  }))
+}

@@ -16,17 +16,19 @@ export function entryKey(entry: StoreEntry): string {
 export class EntryTracker {
   readonly #known = new Map<string, { readonly entry: StoreEntry; seenIn: number }>()
   #looks = 0
+  #isSnapshotTold = false
 
   /**
    * Looks at the store by calling `walk`, which tells all entries.
    * @returns a snapshot the first time, then the events that lead from the last look to this one. Removals come first, so
-   * that an entry that changed (a tag that moved) is removed as it was and then added as it is.
+   * that an entry that changed (a tag that moved) is removed as it was and then added as it is. Where `walk` fails, its
+   * failure is thrown, and the next look starts from where the one before ended.
    */
   async look(walk: (tell: TellEntry) => Promise<void>): Promise<readonly StoreEvent[]> {
     this.#looks += 1
     const added: StoreEntry[] = []
     const removed: StoreEntry[] = []
-    await walk(entry => {
+    const tell: TellEntry = entry => {
       const key = entryKey(entry)
       const known = this.#known.get(key)
       if (known?.seenIn === this.#looks) return
@@ -37,8 +39,18 @@ export class EntryTracker {
       if (known !== undefined) removed.push(known.entry)
       added.push(entry)
       this.#known.set(key, { entry, seenIn: this.#looks })
-    })
-    if (this.#looks === 1) return [{ type: 'snapshot', entries: added }]
+    }
+    try {
+      await walk(tell)
+    } catch (error) {
+      for (const entry of added) this.#known.delete(entryKey(entry))
+      for (const entry of removed) this.#known.set(entryKey(entry), { entry, seenIn: this.#looks })
+      throw error
+    }
+    if (!this.#isSnapshotTold) {
+      this.#isSnapshotTold = true
+      return [{ type: 'snapshot', entries: added }]
+    }
     for (const [key, { entry, seenIn }] of this.#known) {
       if (seenIn === this.#looks) continue
       removed.push(entry)

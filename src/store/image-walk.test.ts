@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sampleTag } from '../../test/contracts/sample-image.ts'
+import { noFilter } from '../../test/no-filter.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import { type Digest, digestOf } from '../oci/digest.ts'
 import type { Manifest } from '../oci/manifest.ts'
 import { OCI_INDEX, OCI_LAYER, OCI_MANIFEST } from '../oci/media-type.ts'
+import { formatReference } from '../oci/reference.ts'
+import { compileFilters, type ReferenceFilter } from '../oci/registry-filter.ts'
 import { EntryTracker } from './entry-tracker.ts'
-import { type RootImage, walkImages } from './image-walk.ts'
+import type { RootImage } from './excluded-images.ts'
+import { walkImages } from './image-walk.ts'
 
 const { registry } = sampleTag
 
@@ -27,8 +31,19 @@ function image(config: Digest, ...layers: readonly Digest[]): Manifest {
   return { kind: 'image', mediaType: OCI_MANIFEST, config: layer(config), layers: layers.map(layer) }
 }
 
+interface Circumstances {
+  /** Default: nothing. */
+  readonly missing?: Digest
+  /** Default: none. */
+  readonly filter?: ReferenceFilter
+}
+
 /** Walks; what is no manifest of `manifests` but a child of one is held too, unless it is `missing`. */
-async function walk(images: readonly RootImage[], manifests: ReadonlyMap<Digest, Manifest>, missing?: Digest) {
+async function walk(
+  images: readonly RootImage[],
+  manifests: ReadonlyMap<Digest, Manifest>,
+  { missing, filter = noFilter }: Circumstances = {},
+) {
   const reads: Digest[] = []
   const held = new Set<Digest>()
   for (const [digest, manifest] of manifests) {
@@ -41,8 +56,11 @@ async function walk(images: readonly RootImage[], manifests: ReadonlyMap<Digest,
     reads.push(digest)
     return manifests.get(digest)
   }
-  const [snapshot] = await new EntryTracker().look(tell => walkImages({ images, held, readManifest }, tell))
-  return { entries: snapshot?.entries ?? [], reads }
+  let withheld: ReadonlySet<Digest> = new Set()
+  const [snapshot] = await new EntryTracker().look(async tell => {
+    withheld = await walkImages({ images, held, filter, readManifest }, tell)
+  })
+  return { entries: snapshot?.entries ?? [], reads, withheld }
 }
 
 test('an index that contains itself, directly or through another, ends', async () => {
@@ -58,7 +76,7 @@ test('an index that contains itself, directly or through another, ends', async (
     { kind: 'content', registry, digest: b },
     { kind: 'content', registry, digest: layer },
   ])
-  assert.deepEqual(reads, [a, b, layer])
+  assert.deepEqual(new Set(reads), new Set([a, b, layer]))
 })
 
 test('nesting is followed to a limit; what is below belongs to no image but is listed', async () => {
@@ -118,7 +136,7 @@ test('an image without a name and what belongs to it are content of no registry,
 test('children that are not held are left out', async () => {
   const [root, config, layer] = [named('root'), named('config'), named('layer')]
   const manifests = new Map([[root, image(config, layer)]])
-  const { entries } = await walk([{ digest: root, reference: sampleTag }], manifests, layer)
+  const { entries } = await walk([{ digest: root, reference: sampleTag }], manifests, { missing: layer })
   assert.ok(entries.every(entry => entry.digest !== layer))
 })
 
@@ -128,3 +146,95 @@ test('an image named by digest has no tag', async () => {
   const { entries } = await walk([{ digest: root, reference }], new Map([[root, index()]]))
   assert.deepEqual(entries, [{ kind: 'image', registry, digest: root }])
 })
+
+const secretFilter = compileFilters({ mirroredRegistries: [], registryFilters: [':secret$'] })
+const secretTag = { ...sampleTag, tag: 'secret' }
+const { repository } = sampleTag
+
+test('of an excluded image nothing is told and all is withheld, but for what another named image uses', async () => {
+  const [secret, open, shared, own] = [named('secret'), named('open'), named('shared'), named('own')]
+  const manifests = new Map([
+    [secret, image(shared, own)],
+    [open, image(shared)],
+  ])
+  const images = [
+    { digest: secret, reference: secretTag },
+    { digest: open, reference: sampleTag },
+  ]
+  const { entries, withheld } = await walk(images, manifests, { filter: secretFilter })
+  assert.deepEqual(entries, [
+    { kind: 'tag', reference: sampleTag, digest: open },
+    { kind: 'image', registry, digest: open },
+    { kind: 'content', registry, digest: shared },
+  ])
+  assert.deepEqual(withheld, new Set([secret, own]))
+})
+
+test('an excluded index withholds what its manifests refer to', async () => {
+  const [root, child, config, layer] = [named('root'), named('child'), named('config'), named('layer')]
+  const manifests = new Map([
+    [root, index(child)],
+    [child, image(config, layer)],
+  ])
+  const { entries, withheld } = await walk([{ digest: root, reference: secretTag }], manifests, {
+    filter: secretFilter,
+  })
+  assert.deepEqual(entries, [])
+  assert.deepEqual(withheld, new Set([root, child, config, layer]))
+})
+
+test('a manifest that an excluded and another image name is told under the other, in whatever order they come', async () => {
+  const [root, layer] = [named('root'), named('layer')]
+  const images = [
+    { digest: root, reference: secretTag },
+    { digest: root, reference: sampleTag },
+  ]
+  for (const ordered of [images, images.toReversed()]) {
+    const { entries, withheld } = await walk(ordered, new Map([[root, image(layer)]]), { filter: secretFilter })
+    assert.deepEqual(entries, [
+      { kind: 'tag', reference: sampleTag, digest: root },
+      { kind: 'image', registry, digest: root },
+      { kind: 'content', registry, digest: layer },
+    ])
+    assert.equal(withheld.size, 0)
+  }
+})
+
+test('an image without a name lends nothing to what an excluded image uses', async () => {
+  const [nameless, secret, shared, own] = [named('nameless'), named('secret'), named('shared'), named('own')]
+  const manifests = new Map([
+    [nameless, image(shared, own)],
+    [secret, image(shared)],
+  ])
+  const { entries, withheld } = await walk(
+    [{ digest: nameless }, { digest: secret, reference: secretTag }],
+    manifests,
+    {
+      filter: secretFilter,
+    },
+  )
+  assert.deepEqual(entries, [
+    { kind: 'content', registry: '', digest: own },
+    { kind: 'content', registry: '', digest: nameless },
+  ])
+  assert.deepEqual(withheld, new Set([secret, shared]))
+})
+
+const byDigest = { kind: 'digest', registry, repository, digest: named('root') } as const
+const names = [
+  { names: [secretTag, byDigest], told: [] },
+  { names: [byDigest], told: ['image'] },
+  { names: [secretTag, sampleTag, byDigest], told: ['tag', 'image'] },
+  { names: [secretTag, { ...byDigest, repository: 'another' }], told: ['image'] },
+] as const
+for (const { names: references, told } of names) {
+  const text = references.map(formatReference).join(', ').replaceAll(byDigest.digest, 'digest')
+  test(`a filter of tags also decides on the digest of the same image: ${text} is told as ${told.join(' and ') || 'nothing'}`, async () => {
+    const images = references.map(reference => ({ digest: byDigest.digest, reference }))
+    const { entries } = await walk(images, new Map([[byDigest.digest, index()]]), { filter: secretFilter })
+    assert.deepEqual(
+      entries.map(entry => entry.kind),
+      told,
+    )
+  })
+}

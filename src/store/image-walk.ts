@@ -1,14 +1,9 @@
 import { scheduler } from 'node:timers/promises'
 import type { Digest } from '../oci/digest.ts'
 import { childDigests, type Manifest } from '../oci/manifest.ts'
-import type { Reference } from '../oci/reference.ts'
+import type { ReferenceFilter } from '../oci/registry-filter.ts'
 import type { TellEntry } from './entry-tracker.ts'
-
-/** A manifest or index that a store keeps for its own sake, and its name if it has a full one. */
-export interface RootImage {
-  readonly digest: Digest
-  readonly reference?: Reference
-}
+import { type NamedImage, partByFilter, type RootImage } from './excluded-images.ts'
 
 /** All committed content of a store; a set, or a map by digest. */
 interface HeldContent {
@@ -20,6 +15,7 @@ interface HeldContent {
 export interface StoreInventory {
   readonly images: readonly RootImage[]
   readonly held: HeldContent
+  readonly filter: ReferenceFilter
   /** Reads a manifest that is held; undefined where the content is none. */
   readManifest(digest: Digest): Promise<Manifest | undefined>
 }
@@ -33,11 +29,14 @@ const STEPS_PER_TURN = 4096
 /**
  * Tells everything a store can serve: images whose manifest is held, what they refer to and is held, and the rest of the
  * content. Content of several images is told under the registry of each, first that of the first; and what belongs to an
- * image is told again as content of no registry at the end.
+ * image is told again as content of no registry at the end. Of images that the filter excludes nothing is told but what
+ * other named images use as well.
+ * @returns content that is held and not told, because only excluded images use it
  */
-export async function walkImages(inventory: StoreInventory, tell: TellEntry): Promise<void> {
+export async function walkImages(inventory: StoreInventory, tell: TellEntry): Promise<ReadonlySet<Digest>> {
   const { held } = inventory
   const images = inventory.images.filter(image => held.has(image.digest))
+  const { passed, excluded } = partByFilter(images.filter(isNamed), inventory.filter)
   let steps = 0
   const step = async (count = 1): Promise<void> => {
     steps += count
@@ -46,30 +45,50 @@ export async function walkImages(inventory: StoreInventory, tell: TellEntry): Pr
     await scheduler.yield()
   }
 
-  for (const { reference, digest } of images) {
-    if (reference === undefined) continue
-    if (reference.kind === 'tag') tell({ kind: 'tag', reference, digest })
-    tell({ kind: 'image', registry: reference.registry, digest })
-  }
-
   // Content need not match its digest, so an index can contain itself.
   const walked = new Set<Digest>()
-  const walk = async (digest: Digest, registry: string, depth = 0): Promise<void> => {
+  const walk = async (digest: Digest, note: (child: Digest) => void, depth = 0): Promise<void> => {
     if (walked.has(digest) || !held.has(digest)) return
     walked.add(digest)
     const manifest = await inventory.readManifest(digest)
     if (manifest === undefined) return
     const children = childDigests(manifest)
-    for (const child of children) if (held.has(child)) tell({ kind: 'content', registry, digest: child })
+    for (const child of children) if (held.has(child)) note(child)
     await step(children.length)
     if (manifest.kind === 'image' || depth === MAX_DEPTH) return
-    for (const child of children) await walk(child, registry, depth + 1)
+    for (const child of children) await walk(child, note, depth + 1)
   }
-  for (const { reference, digest } of images) if (reference !== undefined) await walk(digest, reference.registry)
-  for (const { digest } of images) await walk(digest, '')
 
+  const withheld = new Set<Digest>()
+  for (const { digest } of excluded) {
+    withheld.add(digest)
+    await walk(digest, child => withheld.add(child))
+  }
+  walked.clear()
+
+  for (const { reference, digest } of passed) {
+    if (reference.kind === 'tag') tell({ kind: 'tag', reference, digest })
+    tell({ kind: 'image', registry: reference.registry, digest })
+    withheld.delete(digest)
+  }
+  for (const { reference, digest } of passed) {
+    await walk(digest, child => {
+      withheld.delete(child)
+      tell({ kind: 'content', registry: reference.registry, digest: child })
+    })
+  }
+
+  const tellRest = (digest: Digest): void => {
+    if (!withheld.has(digest)) tell({ kind: 'content', registry: '', digest })
+  }
+  for (const { digest } of images) await walk(digest, tellRest)
   for (const digest of held.keys()) {
-    tell({ kind: 'content', registry: '', digest })
+    tellRest(digest)
     await step()
   }
+  return withheld
+}
+
+function isNamed(image: RootImage): image is NamedImage {
+  return image.reference !== undefined
 }

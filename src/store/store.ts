@@ -41,7 +41,11 @@ export interface Blob {
 
 /** Optional capability of a store: content that is being written here and now. */
 export interface InProgress {
-  /** The live download of `digest`; undefined where there is none. The caller closes it. */
+  /**
+   * The live download of `digest`: one that was begun, or that something came for, within the stall time of the store,
+   * so that somebody is at it. Undefined where there is none; what a killed client left behind is none until it grows
+   * again. The caller closes it, after its waits have ended.
+   */
   find(digest: Digest, options: CallOptions): Promise<GrowingBlob | undefined>
 }
 

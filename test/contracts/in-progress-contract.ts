@@ -18,7 +18,7 @@ export interface FixtureDownload {
 export interface InProgressFixture extends StoreFixture {
   readonly inProgress: InProgress
   begin(digest: Digest, size: number): Promise<FixtureDownload>
-  /** Lets the stall time of every wait pass. */
+  /** Lets the stall time of every wait and of every download pass. */
   stall(): void
 }
 
@@ -121,6 +121,43 @@ export function inProgressContract(name: string, setup: () => Promise<InProgress
     assert.equal(await growing.waitPast(0, { signal: patience() }), 'grown')
     await growing.close()
     await download.abort()
+  })
+
+  test(`${name}: a download to which nothing came for the stall time is found again only once something comes`, async () => {
+    await using fixture = await setup()
+    const download = await fixture.begin(DIGEST, CONTENT.length)
+    await download.append(CONTENT.subarray(0, HALF))
+    fixture.stall()
+    assert.equal(await fixture.inProgress.find(DIGEST, { signal: patience() }), undefined)
+    await download.append(CONTENT.subarray(HALF))
+    const growing = await find(fixture)
+    assert.ok((await readAll(growing)).equals(CONTENT))
+    await growing.close()
+    await download.abort()
+  })
+
+  test(`${name}: several follow one download, and one that closes leaves the others be`, async () => {
+    await using fixture = await setup()
+    const download = await fixture.begin(DIGEST, CONTENT.length)
+    const [leaver, ...followers] = await Promise.all([find(fixture), find(fixture), find(fixture)])
+    await leaver.close()
+    const first = followers.map(follower => follower.waitPast(0, { signal: patience() }))
+    await download.append(CONTENT)
+    assert.deepEqual(await Promise.all(first), ['grown', 'grown'])
+    const last = followers.map(follower => follower.waitPast(CONTENT.length, { signal: patience() }))
+    await download.commit()
+    assert.deepEqual(await Promise.all(last), ['committed', 'committed'])
+    for (const follower of followers) {
+      assert.ok((await readAll(follower)).equals(CONTENT))
+      await follower.close()
+      await follower.close()
+    }
+  })
+
+  test(`${name}: a search whose signal is aborted rejects with the signal's reason`, async () => {
+    await using fixture = await setup()
+    const reason = new Error('given up')
+    await assert.rejects(fixture.inProgress.find(DIGEST, { signal: AbortSignal.abort(reason) }), reason)
   })
 
   test(`${name}: a wait whose signal aborts rejects with the signal's reason`, async () => {

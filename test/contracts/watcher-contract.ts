@@ -7,8 +7,8 @@ import type { StoreEntry, StoreEvent, Watcher } from '../../src/store/watcher.ts
 import { sampleImage, sampleTag } from './sample-image.ts'
 import { patience, type StoreFixture } from './store-contract.ts'
 
-/** A store under test that tells what it holds. */
-export interface WatcherFixture extends StoreFixture {
+/** A watcher under test, and a hand on what its store holds. */
+export interface WatcherFixture extends Omit<StoreFixture, 'store'> {
   readonly watcher: Watcher
 }
 
@@ -51,7 +51,7 @@ export class FollowedStore implements AsyncDisposable {
   }
 }
 
-async function putSample(fixture: StoreFixture): Promise<{ root: Digest; parts: readonly Digest[] }> {
+async function putSample(fixture: WatcherFixture): Promise<{ root: Digest; parts: readonly Digest[] }> {
   const image = sampleImage()
   for (const part of [image.config, ...image.layers, image.manifest, image.index]) await fixture.put(part.content)
   return {

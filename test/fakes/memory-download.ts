@@ -11,6 +11,7 @@ export class MemoryDownload {
   readonly #events = new EventEmitter()
   #received = Buffer.alloc(0)
   #state: State = 'arriving'
+  #isLive = true
 
   /** @param settle told once how the download ended, before its waits end */
   constructor(size: number, settle: (outcome: 'committed' | 'aborted') => void) {
@@ -23,7 +24,13 @@ export class MemoryDownload {
     return this.#received
   }
 
+  /** Whether something came since it was last stalled. */
+  get isLive(): boolean {
+    return this.#isLive
+  }
+
   append(chunk: Buffer): void {
+    this.#isLive = true
     this.#received = Buffer.concat([this.#received, chunk])
     this.#events.emit('change')
   }
@@ -38,8 +45,9 @@ export class MemoryDownload {
     this.#end('aborted')
   }
 
-  /** Ends the waits that are under way as stalled. */
+  /** Ends the waits that are under way as stalled; it is live again once something comes. */
   stall(): void {
+    this.#isLive = false
     this.#events.emit('change', 'stalled')
   }
 

@@ -9,6 +9,7 @@ import { ContentNotFoundError } from '../../src/store/errors.ts'
 import { walkImages } from '../../src/store/image-walk.ts'
 import type { Blob, CallOptions, GrowingBlob, Growth, InProgress, Store } from '../../src/store/store.ts'
 import type { StoreEvent, Watcher } from '../../src/store/watcher.ts'
+import { noFilter } from '../no-filter.ts'
 import { MemoryDownload } from './memory-download.ts'
 
 /** A store whose content, tags and downloads a test sets. Waits end when something happens, never by time. */
@@ -85,7 +86,7 @@ export class MemoryStore implements Store, InProgress, Watcher {
   async find(digest: Digest, { signal }: CallOptions): Promise<GrowingBlob | undefined> {
     signal.throwIfAborted()
     const download = this.#downloads.get(digest)
-    if (download === undefined) return undefined
+    if (download?.isLive !== true) return undefined
     const complete = (): Buffer | undefined => this.#content.get(digest)
     return {
       size: download.size,
@@ -108,12 +109,13 @@ export class MemoryStore implements Store, InProgress, Watcher {
     }
   }
 
-  #tellEntries(tell: TellEntry): Promise<void> {
+  async #tellEntries(tell: TellEntry): Promise<void> {
     const readManifest = async (digest: Digest): Promise<Manifest | undefined> => {
       const content = this.#get(digest)
       return isManifestMediaType(fingerprintMediaType(content)) ? parseManifest(content) : undefined
     }
-    return walkImages({ images: [...this.#tags.values()], held: new Set(this.#content.keys()), readManifest }, tell)
+    const [images, held] = [[...this.#tags.values()], new Set(this.#content.keys())]
+    await walkImages({ images, held, filter: noFilter, readManifest }, tell)
   }
 
   #get(digest: Digest): Buffer {

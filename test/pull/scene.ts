@@ -4,12 +4,13 @@ import type { ServerResponse } from 'node:http'
 import path from 'node:path'
 import { type PullOptions, type PullResult, pullImage } from '../../src/cli/pull/pull-image.ts'
 import { digestOf } from '../../src/oci/digest.ts'
-import { blobPath } from '../../src/store/oci-layout/layout-files.ts'
+import { blobPath } from '../../src/store/content-directory/content-files.ts'
 import { createOciLayout } from '../../src/store/oci-layout/oci-layout.ts'
 import { sampleImage, sampleTag } from '../contracts/sample-image.ts'
 import { patience } from '../contracts/store-contract.ts'
 import { MemoryLog } from '../fakes/memory-log.ts'
 import { type Intercept, RegistryServer } from '../fakes/registry-server.ts'
+import { noFilter } from '../no-filter.ts'
 import { temporaryDirectory } from '../temporary-directory.ts'
 
 /** The image that is pulled. */
@@ -76,7 +77,7 @@ export async function committed(into: string): Promise<readonly string[]> {
 
 /** Asserts that all of the image is in the layout `into`, named, and nothing staged. */
 export async function assertPulled(into: string): Promise<void> {
-  const { store } = createOciLayout({ roots: [into], log: new MemoryLog() })
+  const { store } = createOciLayout({ roots: [into], filter: noFilter, log: new MemoryLog() })
   assert.equal(await store.resolve(sampleTag, { signal: patience() }), digestOf(image.index.content))
   for (const { content } of parts) {
     assert.ok((await readFile(path.join(into, blobPath(digestOf(content))))).equals(content))

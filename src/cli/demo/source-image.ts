@@ -6,8 +6,8 @@ import { type Manifest, parseManifest } from '../../oci/manifest.ts'
 import { MAX_MANIFEST_BYTES } from '../../oci/media-type.ts'
 import { formatPlatform, type Platform, selectPlatform } from '../../oci/platform.ts'
 import { formatReference, type Reference } from '../../oci/reference.ts'
-import { blobPath, INDEX_FILE, openBlob, readInside } from '../../store/oci-layout/layout-files.ts'
-import { MAX_INDEX_BYTES, parseLayoutIndex } from '../../store/oci-layout/layout-index.ts'
+import { blobPath, openBlob, readInside } from '../../store/content-directory/content-files.ts'
+import { INDEX_FILE, MAX_INDEX_BYTES, parseLayoutIndex } from '../../store/oci-layout/layout-index.ts'
 import { DemoImageError } from './errors.ts'
 
 /** What an image is called that its layout gives no full name. */

@@ -5,7 +5,7 @@ import { parseRange } from '../../http/range.ts'
 import { isDigest } from '../../oci/digest.ts'
 import { fingerprintMediaType, MAX_MANIFEST_BYTES, OCTET_STREAM } from '../../oci/media-type.ts'
 import { systemClock } from '../../routing/clock.ts'
-import { type OpenedFile, openBlob, readOpened } from '../../store/oci-layout/layout-files.ts'
+import { type OpenedFile, openBlob, readOpened } from '../../store/content-directory/content-files.ts'
 import { Pacer } from './pacer.ts'
 import type { SourceImage } from './source-image.ts'
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { pipeline } from 'node:stream/promises'
 import type { Descriptor } from '../../oci/descriptor.ts'
 import { digestAlgorithm, finishDigest } from '../../oci/digest.ts'
-import { openBlob } from '../../store/oci-layout/layout-files.ts'
+import { openBlob } from '../../store/content-directory/content-files.ts'
 
 /**
  * Hashes every one of `content` in the layout at `directory`.

@@ -19,8 +19,8 @@ import {
   smallLayer,
 } from '../../../test/pull/scene.ts'
 import { digestOf } from '../../oci/digest.ts'
+import { blobPath } from '../../store/content-directory/content-files.ts'
 import { DigestMismatchError, SizeMismatchError } from '../../store/oci-layout/errors.ts'
-import { blobPath } from '../../store/oci-layout/layout-files.ts'
 import { BrokenOffError } from './errors.ts'
 
 test('a body that ends early is resumed where it ended, the mirror being asked again first', async () => {

@@ -2,7 +2,8 @@ import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:cryp
 import path from 'node:path'
 import { privateKeyFromRaw } from '@libp2p/crypto/keys'
 import type { PrivateKey } from '@libp2p/interface'
-import { readDataFile, writeDataFile } from './data-file.ts'
+import { readBoundedFile } from '../../files/read-bounded-file.ts'
+import { replacePrivateFile } from '../../files/replace-file.ts'
 import { IdentityError } from './errors.ts'
 
 /** Go Spegel's name and format: an Ed25519 key as PKCS#8 in PEM. */
@@ -19,7 +20,7 @@ export async function loadIdentity(dataDir: string): Promise<PrivateKey> {
   const file = path.join(dataDir, KEY_FILE)
   let pem: Buffer | undefined
   try {
-    pem = await readDataFile(file, MAX_KEY_FILE_BYTES)
+    pem = await readBoundedFile(file, MAX_KEY_FILE_BYTES)
   } catch (error) {
     throw new IdentityError(file, 'cannot be read', { cause: error })
   }
@@ -29,7 +30,7 @@ export async function loadIdentity(dataDir: string): Promise<PrivateKey> {
 async function createIdentity(file: string): Promise<PrivateKey> {
   const { privateKey } = generateKeyPairSync('ed25519')
   try {
-    await writeDataFile(file, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString())
+    await replacePrivateFile(file, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString())
   } catch (error) {
     throw new IdentityError(file, 'cannot be written', { cause: error })
   }

@@ -1,9 +1,10 @@
 import path from 'node:path'
+import { readBoundedFile } from '../../files/read-bounded-file.ts'
+import { replacePrivateFile } from '../../files/replace-file.ts'
 import type { Log } from '../../observability/log.ts'
 import type { Clock } from '../clock.ts'
 import type { CallOptions, Endpoint } from '../router.ts'
 import { decodeBootstrapAnswer, encodeBootstrapAnswer } from './bootstrap-answer.ts'
-import { readDataFile, writeDataFile } from './data-file.ts'
 import type { Candidate } from './dialer.ts'
 import type { Member } from './members.ts'
 
@@ -41,7 +42,7 @@ export class KnownMembers {
     const file = path.join(dataDir, MEMBERS_FILE)
     const known = new Map<string, Endpoint>()
     try {
-      const content = await readDataFile(file, MAX_FILE_BYTES)
+      const content = await readBoundedFile(file, MAX_FILE_BYTES)
       for (const { id, endpoints } of decodeBootstrapAnswer(content?.toString() ?? '', 0).slice(0, MAX_KNOWN)) {
         const [endpoint] = endpoints
         if (id !== undefined && endpoint !== undefined) known.set(id, endpoint)
@@ -77,7 +78,7 @@ export class KnownMembers {
   async #save(): Promise<void> {
     this.#changed = false
     try {
-      await writeDataFile(this.#file, encodeBootstrapAnswer(this.candidates()))
+      await replacePrivateFile(this.#file, encodeBootstrapAnswer(this.candidates()))
     } catch (error) {
       this.#components.log.warn('known members cannot be saved', { file: this.#file, error })
     }

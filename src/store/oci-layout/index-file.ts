@@ -1,6 +1,6 @@
 import type { Log } from '../../observability/log.ts'
-import { INDEX_FILE, openInside, readOpened } from './layout-files.ts'
-import { type LayoutImage, MAX_INDEX_BYTES, parseLayoutIndex } from './layout-index.ts'
+import { openInside, readOpened } from '../content-directory/content-files.ts'
+import { INDEX_FILE, type LayoutImage, MAX_INDEX_BYTES, parseLayoutIndex } from './layout-index.ts'
 
 /** The `index.json` of one layout, parsed again only when the file has changed. */
 export class IndexFile {

@@ -1,12 +1,13 @@
 import path from 'node:path'
+import { replaceFile } from '../../files/replace-file.ts'
 import type { Descriptor } from '../../oci/descriptor.ts'
 import { isJsonObject } from '../../oci/json-object.ts'
 import { OCI_INDEX } from '../../oci/media-type.ts'
 import { formatReference, type Reference } from '../../oci/reference.ts'
-import { replaceFile } from './durable-files.ts'
-import { INDEX_FILE, readInside } from './layout-files.ts'
+import { readInside } from '../content-directory/content-files.ts'
 import {
   IMAGE_NAME_ANNOTATION,
+  INDEX_FILE,
   imageNames,
   MAX_INDEX_BYTES,
   parseIndexFields,

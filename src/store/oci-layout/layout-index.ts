@@ -3,9 +3,11 @@ import { isDigest } from '../../oci/digest.ts'
 import { isJsonObject, type JsonObject, parseJsonObject } from '../../oci/json-object.ts'
 import { isMediaType } from '../../oci/media-type.ts'
 import { parseReference } from '../../oci/reference.ts'
-import type { RootImage } from '../image-walk.ts'
+import type { RootImage } from '../excluded-images.ts'
 import { LayoutError } from './errors.ts'
 
+/** Lists the images of a layout. */
+export const INDEX_FILE = 'index.json'
 /** Largest `index.json` that is read. */
 export const MAX_INDEX_BYTES = 4 * 1024 * 1024
 /** Most entries that an `index.json` may have. */

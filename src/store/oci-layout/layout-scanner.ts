@@ -3,19 +3,34 @@ import type { Descriptor } from '../../oci/descriptor.ts'
 import { type Digest, type DigestAlgorithm, isDigest, matchesDigest } from '../../oci/digest.ts'
 import { type Manifest, parseManifest } from '../../oci/manifest.ts'
 import { MAX_MANIFEST_BYTES } from '../../oci/media-type.ts'
+import type { ReferenceFilter } from '../../oci/registry-filter.ts'
+import {
+  blobDirectory,
+  blobPath,
+  DIGEST_ALGORITHMS,
+  listInside,
+  readInside,
+} from '../content-directory/content-files.ts'
 import type { TellEntry } from '../entry-tracker.ts'
 import { walkImages } from '../image-walk.ts'
+import { ManifestCache } from '../manifest-cache.ts'
 import type { CallOptions } from '../store.ts'
+import { WithheldContent } from '../withheld-content.ts'
 import { IndexFile } from './index-file.ts'
-import { blobDirectory, blobPath, DIGEST_ALGORITHMS, listInside, readInside } from './layout-files.ts'
 import type { LayoutImage } from './layout-index.ts'
-import { ManifestCache } from './manifest-cache.ts'
 
 /** Most pieces of content that are listed; more are served but not told. */
 const MAX_LISTED = 200_000
 
+export interface LayoutScannerComponents {
+  readonly filter: ReferenceFilter
+  readonly log: Log
+}
+
 /** Finds out what is in a set of layouts, and remembers what their images say of their content. */
 export class LayoutScanner {
+  readonly withheld: WithheldContent
+  readonly #filter: ReferenceFilter
   readonly #roots: readonly string[]
   readonly #indexes: readonly IndexFile[]
   readonly #log: Log
@@ -26,7 +41,9 @@ export class LayoutScanner {
   #scans = 0
   #lastScan: Promise<void> = Promise.resolve()
 
-  constructor(roots: readonly string[], log: Log) {
+  constructor(roots: readonly string[], { filter, log }: LayoutScannerComponents) {
+    this.withheld = new WithheldContent(filter)
+    this.#filter = filter
     this.#roots = roots
     this.#indexes = roots.map(root => new IndexFile(root, log))
     this.#log = log
@@ -66,7 +83,7 @@ export class LayoutScanner {
       else if (manifest !== undefined) [manifest.config, ...manifest.layers].forEach(note)
       return manifest
     }
-    await walkImages({ images, held: this.#held, readManifest }, tell)
+    this.withheld.replace(await walkImages({ images, held: this.#held, filter: this.#filter, readManifest }, tell))
     this.#descriptors = descriptors
   }
 

@@ -7,6 +7,7 @@ import { sampleImage, sampleTag } from '../../../test/contracts/sample-image.ts'
 import { patience, readAll } from '../../../test/contracts/store-contract.ts'
 import { FollowedStore } from '../../../test/contracts/watcher-contract.ts'
 import { MemoryLog } from '../../../test/fakes/memory-log.ts'
+import { noFilter } from '../../../test/no-filter.ts'
 import { temporaryDirectory } from '../../../test/temporary-directory.ts'
 import { digestOf } from '../../oci/digest.ts'
 import { ContentNotFoundError } from '../errors.ts'
@@ -25,7 +26,7 @@ async function twoLayouts() {
   return {
     one,
     two,
-    layout: createOciLayout({ roots: [one.root, two.root], log: new MemoryLog() }),
+    layout: createOciLayout({ roots: [one.root, two.root], filter: noFilter, log: new MemoryLog() }),
     [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
   }
 }

@@ -2,10 +2,10 @@ import type { Descriptor } from '../../oci/descriptor.ts'
 import type { Digest } from '../../oci/digest.ts'
 import { fingerprintMediaType, MAX_MANIFEST_BYTES, OCTET_STREAM } from '../../oci/media-type.ts'
 import { formatReference, type Reference, type TagReference } from '../../oci/reference.ts'
+import { type OpenedFile, openBlob, readFrom, readOpened } from '../content-directory/content-files.ts'
 import { ContentNotFoundError } from '../errors.ts'
 import type { Blob, CallOptions, Store } from '../store.ts'
 import { LayoutError } from './errors.ts'
-import { type OpenedFile, openBlob, readFrom, readOpened } from './layout-files.ts'
 import type { LayoutScanner } from './layout-scanner.ts'
 
 /** Most media types that are remembered for content that no image describes. */

@@ -6,8 +6,10 @@ import { LayoutHand } from '../../../test/contracts/layout-hand.ts'
 import { sampleImage, sampleTag } from '../../../test/contracts/sample-image.ts'
 import { FollowedStore } from '../../../test/contracts/watcher-contract.ts'
 import { MemoryLog } from '../../../test/fakes/memory-log.ts'
+import { noFilter } from '../../../test/no-filter.ts'
 import { temporaryDirectory } from '../../../test/temporary-directory.ts'
 import { type Digest, digestOf } from '../../oci/digest.ts'
+import { compileFilters } from '../../oci/registry-filter.ts'
 import type { StoreEntry } from '../watcher.ts'
 import type { LayoutWatcherOptions } from './layout-watcher.ts'
 import { createOciLayout } from './oci-layout.ts'
@@ -16,7 +18,7 @@ const content = (digest: Digest, registry = ''): StoreEntry => ({ kind: 'content
 
 function follow(roots: readonly string[], options: LayoutWatcherOptions = {}): FollowedStore {
   const watcher = { settleMs: 1, rearmIntervalMs: 10, ...options }
-  return new FollowedStore(createOciLayout({ roots, log: new MemoryLog() }, { watcher }).watcher)
+  return new FollowedStore(createOciLayout({ roots, filter: noFilter, log: new MemoryLog() }, { watcher }).watcher)
 }
 
 test('content in two layouts is one entry, removed when it is gone from both', async () => {
@@ -140,4 +142,24 @@ test('a copied layout is told whole', async () => {
     ...[image.config, ...image.layers].map(part => content(digestOf(part.content), registry)),
   ])
   assert.equal(followed.events[0]?.type, 'snapshot')
+})
+
+test('what only images use that a filter excludes is withheld, and everything before the first scan', async () => {
+  await using directory = await temporaryDirectory()
+  const hand = await LayoutHand.open(directory.path)
+  const image = sampleImage('secret', [100])
+  for (const part of [image.config, ...image.layers, image.manifest]) await hand.put(part.content)
+  const manifest = digestOf(image.manifest.content)
+  await hand.tag({ ...sampleTag, tag: 'secret' }, manifest)
+  const loose = await hand.put(Buffer.from('loose'))
+  const filter = compileFilters({ mirroredRegistries: [], registryFilters: [':secret$'] })
+  const { watcher, withheld } = createOciLayout({ roots: [directory.path], filter, log: new MemoryLog() })
+  assert.ok(withheld.has(loose))
+  await using followed = new FollowedStore(watcher)
+  await followed.until([content(loose)])
+  const parts = [image.config, ...image.layers].map(part => digestOf(part.content))
+  assert.deepEqual(
+    [loose, manifest, ...parts].map(digest => withheld.has(digest)),
+    [false, true, ...parts.map(() => true)],
+  )
 })

@@ -1,10 +1,10 @@
 import path from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { blobDirectory, DIGEST_ALGORITHMS } from '../content-directory/content-files.ts'
+import { DirectoryChanges } from '../content-directory/directory-changes.ts'
 import { EntryTracker } from '../entry-tracker.ts'
 import type { CallOptions } from '../store.ts'
 import type { StoreEvent, Watcher } from '../watcher.ts'
-import { DirectoryChanges } from './directory-changes.ts'
-import { blobDirectory, DIGEST_ALGORITHMS } from './layout-files.ts'
 import type { LayoutScanner } from './layout-scanner.ts'
 
 /** How long a change is left alone, so that one scan covers what comes in a burst. */

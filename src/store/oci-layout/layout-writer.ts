@@ -1,29 +1,30 @@
 import { mkdir, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
+import { replaceFile } from '../../files/replace-file.ts'
 import type { Descriptor } from '../../oci/descriptor.ts'
 import { type Digest, matchesDigest } from '../../oci/digest.ts'
 import { MAX_MANIFEST_BYTES } from '../../oci/media-type.ts'
 import type { Reference } from '../../oci/reference.ts'
-import type { CallOptions } from '../store.ts'
-import { replaceFile } from './durable-files.ts'
-import { LayoutError } from './errors.ts'
-import { EMPTY_INDEX, IndexWriter } from './index-writer.ts'
-import { INGEST_FILES, listIngests, readIngest } from './ingest.ts'
 import {
   blobDirectory,
   blobPath,
-  INDEX_FILE,
   INGEST_DIRECTORY,
   isMissing,
-  LAYOUT_FILE,
   openBlob,
   readInside,
-} from './layout-files.ts'
+} from '../content-directory/content-files.ts'
+import { INGEST_FILES, listIngests, readIngest } from '../content-directory/ingest.ts'
+import type { CallOptions } from '../store.ts'
+import { LayoutError } from './errors.ts'
+import { EMPTY_INDEX, IndexWriter } from './index-writer.ts'
+import { INDEX_FILE } from './layout-index.ts'
 import { type StagedContent, StagedDownload } from './staged-download.ts'
 
 /** A staged download that nothing was added to for this long is not going to be resumed. */
 const STALE_INGEST_MS = 24 * 3600 * 1000
 
+/** Marks a directory as an image layout. */
+const LAYOUT_FILE = 'oci-layout'
 const LAYOUT_VERSION = `${JSON.stringify({ imageLayoutVersion: '1.0.0' })}\n`
 
 /**

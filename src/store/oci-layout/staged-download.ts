@@ -1,11 +1,11 @@
 import type { Hash } from 'node:crypto'
 import { type FileHandle, mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { syncDirectory } from '../../files/sync-directory.ts'
 import { type Digest, digestAlgorithm, finishDigest, startDigest } from '../../oci/digest.ts'
-import { syncDirectory } from './durable-files.ts'
+import { blobPath, INGEST_DIRECTORY } from '../content-directory/content-files.ts'
+import { INGEST_FILES, openIngest } from '../content-directory/ingest.ts'
 import { DigestMismatchError, SizeMismatchError } from './errors.ts'
-import { INGEST_FILES, openIngest } from './ingest.ts'
-import { blobPath, INGEST_DIRECTORY } from './layout-files.ts'
 
 /** How much of a resumed download is hashed at once. */
 const REHASH_BYTES = 1024 * 1024

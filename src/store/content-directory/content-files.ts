@@ -3,23 +3,19 @@ import { constants, type FileHandle, open, opendir, realpath } from 'node:fs/pro
 import path from 'node:path'
 import { type Digest, type DigestAlgorithm, digestAlgorithm, digestHex } from '../../oci/digest.ts'
 import type { Blob } from '../store.ts'
-import { LayoutError } from './errors.ts'
+import { ContentFileError } from './errors.ts'
 
-/** Marks a directory as an image layout. */
-export const LAYOUT_FILE = 'oci-layout'
-/** Lists the images of a layout. */
-export const INDEX_FILE = 'index.json'
-/** Where downloads are staged: `ingest/<id>/{ref,total,data}`, as in containerd's content directory. */
+/** Where downloads are staged in containerd's content directory, and in an image layout of ours: `ingest/<id>/{ref,total,data}`. */
 export const INGEST_DIRECTORY = 'ingest'
 
 export const DIGEST_ALGORITHMS: readonly DigestAlgorithm[] = ['sha256', 'sha512']
 
-/** Where content of `algorithm` is kept, relative to a layout. */
+/** Where content of `algorithm` is kept, relative to a content directory. */
 export function blobDirectory(algorithm: DigestAlgorithm): string {
   return path.join('blobs', algorithm)
 }
 
-/** Where the content of `digest` is kept, relative to a layout. */
+/** Where the content of `digest` is kept, relative to a content directory. */
 export function blobPath(digest: Digest): string {
   return path.join(blobDirectory(digestAlgorithm(digest)), digestHex(digest))
 }
@@ -43,7 +39,7 @@ export function isMissing(error: unknown): boolean {
 }
 
 /**
- * The real path of `relative` in the layout at `root`, undefined where it is missing. `root` itself may be a symbolic
+ * The real path of `relative` in the content directory at `root`, undefined where it is missing. `root` itself may be a symbolic
  * link; a link further down is as good as missing, or a foreign medium could make this node serve any of its files.
  */
 async function pathInside(root: string, relative: string): Promise<string | undefined> {
@@ -52,13 +48,13 @@ async function pathInside(root: string, relative: string): Promise<string | unde
     return real === path.join(base, relative) ? real : undefined
   } catch (error) {
     if (isMissing(error)) return undefined
-    throw new LayoutError(path.join(root, relative), 'cannot be looked up', { cause: error })
+    throw new ContentFileError(path.join(root, relative), 'cannot be looked up', { cause: error })
   }
 }
 
 /**
- * Opens the regular file `relative` of the layout at `root`; undefined where it is missing or anything else.
- * @throws {LayoutError} where it is there but can't be opened
+ * Opens the regular file `relative` of the content directory at `root`; undefined where it is missing or anything else.
+ * @throws {ContentFileError} where it is there but can't be opened
  */
 export async function openInside(root: string, relative: string): Promise<OpenedFile | undefined> {
   const real = await pathInside(root, relative)
@@ -72,13 +68,13 @@ export async function openInside(root: string, relative: string): Promise<Opened
     return undefined
   } catch (error) {
     if (isMissing(error)) return undefined
-    throw new LayoutError(real, 'cannot be opened', { cause: error })
+    throw new ContentFileError(real, 'cannot be opened', { cause: error })
   }
 }
 
 /**
- * Lists the directory `relative` of the layout at `root`, in no order; nothing where it is missing.
- * @throws {LayoutError} where it is there but can't be read
+ * Lists the directory `relative` of the content directory at `root`, in no order; nothing where it is missing.
+ * @throws {ContentFileError} where it is there but can't be read
  */
 export async function* listInside(root: string, relative: string): AsyncGenerator<Dirent> {
   const real = await pathInside(root, relative)
@@ -86,22 +82,22 @@ export async function* listInside(root: string, relative: string): AsyncGenerato
   try {
     yield* await opendir(real, { bufferSize: DIRECTORY_BATCH })
   } catch (error) {
-    if (!isMissing(error)) throw new LayoutError(real, 'cannot be listed', { cause: error })
+    if (!isMissing(error)) throw new ContentFileError(real, 'cannot be listed', { cause: error })
   }
 }
 
-/** Opens the content of `digest` in the layout at `root`; undefined where it is not there. */
+/** Opens the content of `digest` in the content directory at `root`; undefined where it is not there. */
 export function openBlob(root: string, digest: Digest): Promise<OpenedFile | undefined> {
   return openInside(root, blobPath(digest))
 }
 
 /**
  * Reads all of an opened file, up to `maxBytes` of it, and closes it.
- * @throws {LayoutError} where it is larger
+ * @throws {ContentFileError} where it is larger
  */
 export async function readOpened({ path, handle, stat }: OpenedFile, maxBytes: number): Promise<Buffer> {
   try {
-    if (stat.size > maxBytes) throw new LayoutError(path, `larger than ${maxBytes} bytes`)
+    if (stat.size > maxBytes) throw new ContentFileError(path, `larger than ${maxBytes} bytes`)
     const content = Buffer.alloc(stat.size)
     let length = 0
     while (length < content.length) {
@@ -115,7 +111,7 @@ export async function readOpened({ path, handle, stat }: OpenedFile, maxBytes: n
   }
 }
 
-/** Reads the file `relative` of the layout at `root`; undefined where it is missing. Larger than `maxBytes` is an error. */
+/** Reads the file `relative` of the content directory at `root`; undefined where it is missing. Larger than `maxBytes` is an error. */
 export async function readInside(root: string, relative: string, maxBytes: number): Promise<Buffer | undefined> {
   const opened = await openInside(root, relative)
   if (opened === undefined) return undefined

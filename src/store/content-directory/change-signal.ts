@@ -1,11 +1,16 @@
-/** Lets one waiter know that something may have changed. What is told while nobody waits is kept for the next wait. */
+/** Lets those who wait know that something may have changed. What is told while nobody waits is kept for the next wait. */
 export class ChangeSignal {
   #told = false
-  #wake: (() => void) | undefined
+  readonly #wakes = new Set<() => void>()
+
+  /** Whether something was told since the last call of {@link clear}. */
+  get told(): boolean {
+    return this.#told
+  }
 
   tell(): void {
     this.#told = true
-    this.#wake?.()
+    for (const wake of this.#wakes) wake()
   }
 
   /** Forgets what was told; before looking at what may have changed, never after. */
@@ -20,14 +25,15 @@ export class ChangeSignal {
     const { promise, resolve, reject } = Promise.withResolvers<'told' | 'timeout'>()
     const timer = setTimeout(() => resolve('timeout'), timeoutMs)
     const abort = (): void => reject(signal.reason)
+    const wake = (): void => resolve('told')
     signal.addEventListener('abort', abort, { once: true })
-    this.#wake = () => resolve('told')
+    this.#wakes.add(wake)
     try {
       return await promise
     } finally {
       clearTimeout(timer)
       signal.removeEventListener('abort', abort)
-      this.#wake = undefined
+      this.#wakes.delete(wake)
     }
   }
 }

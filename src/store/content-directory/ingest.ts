@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { type Digest, isDigest } from '../../oci/digest.ts'
-import { LayoutError } from './errors.ts'
-import { INGEST_DIRECTORY, listInside, type OpenedFile, openInside, readInside } from './layout-files.ts'
+import { INGEST_DIRECTORY, listInside, type OpenedFile, openInside, readInside } from './content-files.ts'
+import { ContentFileError } from './errors.ts'
 
 /** Most staged downloads that are looked through. */
 const MAX_INGESTS = 1024
@@ -13,7 +13,7 @@ export const INGEST_FILES = { ref: 'ref', total: 'total', data: 'data' } as cons
 
 /** What a staged download is of. */
 export interface Ingest {
-  /** Its directory, relative to the layout. */
+  /** Its directory, relative to the content directory. */
   readonly directory: string
   readonly digest: Digest
   /** Size of the content once complete, in bytes. */
@@ -32,15 +32,20 @@ export function parseIngestTotal(text: string): number | undefined {
   return Number.isSafeInteger(total) ? total : undefined
 }
 
-/** What is staged in `directory` of the layout at `root`; undefined where that is not (yet) written down in full. */
+/** The `ref` of what is staged in `directory` of the content directory at `root`; empty where there is none (yet). */
+export function readIngestRef(root: string, directory: string): Promise<string> {
+  return readField(root, path.join(directory, INGEST_FILES.ref))
+}
+
+/** What is staged in `directory` of the content directory at `root`; undefined where that is not (yet) written down in full. */
 export async function readIngest(root: string, directory: string): Promise<Ingest | undefined> {
-  const digest = parseIngestRef(await readField(root, path.join(directory, INGEST_FILES.ref)))
+  const digest = parseIngestRef(await readIngestRef(root, directory))
   if (digest === undefined) return undefined
   const total = parseIngestTotal(await readField(root, path.join(directory, INGEST_FILES.total)))
   return total === undefined ? undefined : { directory, digest, total }
 }
 
-/** Directories of all downloads staged in the layout at `root`, relative to it. */
+/** Directories of all downloads staged in the content directory at `root`, relative to it. */
 export async function listIngests(root: string): Promise<readonly string[]> {
   const directories: string[] = []
   for await (const entry of listInside(root, INGEST_DIRECTORY)) {
@@ -50,7 +55,7 @@ export async function listIngests(root: string): Promise<readonly string[]> {
   return directories
 }
 
-/** The download of `digest` that is staged in the layout at `root`, and what arrived of it. */
+/** The download of `digest` that is staged in the content directory at `root`, and what arrived of it. */
 export async function openIngest(
   root: string,
   digest: Digest,
@@ -69,7 +74,7 @@ async function readField(root: string, file: string): Promise<string> {
   try {
     return (await readInside(root, file, MAX_FIELD_BYTES))?.toString('latin1') ?? ''
   } catch (error) {
-    if (error instanceof LayoutError) return ''
+    if (error instanceof ContentFileError) return ''
     throw error
   }
 }

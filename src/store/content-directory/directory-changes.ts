@@ -10,6 +10,9 @@ interface Watched {
   readonly watcher: FSWatcher | undefined
 }
 
+/** Is told the name of what came into `directory` or left it, with no word on which of the two. */
+export type NoticeEntry = (directory: string, name: string) => void
+
 /**
  * Tells of changes in directories, which need not exist: they may come, go and be replaced (a medium that is plugged in
  * and mounted). The kernel tells of what happens in a directory that is watched, not that another took its path, so
@@ -17,12 +20,15 @@ interface Watched {
  */
 export class DirectoryChanges implements Disposable {
   readonly #directories: readonly string[]
+  readonly #notice: NoticeEntry | undefined
   readonly #watched = new Map<string, Watched>()
   readonly #changes = new ChangeSignal()
   #disposed = false
 
-  constructor(directories: readonly string[]) {
+  /** @param notice called besides for each change that the kernel names */
+  constructor(directories: readonly string[], notice?: NoticeEntry) {
     this.#directories = directories
+    this.#notice = notice
   }
 
   /** Forgets earlier changes; before looking at the directories, never after. */
@@ -70,7 +76,10 @@ export class DirectoryChanges implements Disposable {
 
   #watch(directory: string): FSWatcher | undefined {
     try {
-      const watcher = watch(directory, { persistent: false }, () => this.#changes.tell())
+      const watcher = watch(directory, { persistent: false }, (kind, name) => {
+        if (kind === 'rename' && name !== null) this.#notice?.(directory, name)
+        this.#changes.tell()
+      })
       watcher.on('error', () => this.#changes.tell())
       return watcher
     } catch {

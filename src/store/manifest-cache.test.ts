@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Digest, digestOf } from '../../oci/digest.ts'
-import type { Manifest } from '../../oci/manifest.ts'
-import { OCI_INDEX, OCI_MANIFEST } from '../../oci/media-type.ts'
+import { type Digest, digestOf } from '../oci/digest.ts'
+import type { Manifest } from '../oci/manifest.ts'
+import { OCI_INDEX, OCI_MANIFEST } from '../oci/media-type.ts'
 import { ManifestCache } from './manifest-cache.ts'
 
 function named(text: string): Digest {

@@ -6,8 +6,8 @@ import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { temporaryDirectory } from '../../../test/temporary-directory.ts'
 import { digestOf } from '../../oci/digest.ts'
-import { LayoutError } from './errors.ts'
-import { blobDirectory, blobPath, listInside, openBlob, readInside } from './layout-files.ts'
+import { blobDirectory, blobPath, listInside, openBlob, readInside } from './content-files.ts'
+import { ContentFileError } from './errors.ts'
 
 const content = Buffer.from('content')
 const digest = digestOf(content)
@@ -81,5 +81,5 @@ test('a file over the limit is refused, one at the limit is read', async () => {
   await using at = await layout()
   await writeFile(path.join(at.root, 'file'), content)
   assert.deepEqual(await readInside(at.root, 'file', content.length), content)
-  await assert.rejects(readInside(at.root, 'file', content.length - 1), LayoutError)
+  await assert.rejects(readInside(at.root, 'file', content.length - 1), ContentFileError)
 })

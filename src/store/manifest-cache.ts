@@ -1,5 +1,5 @@
-import type { Digest } from '../../oci/digest.ts'
-import type { Manifest } from '../../oci/manifest.ts'
+import type { Digest } from '../oci/digest.ts'
+import type { Manifest } from '../oci/manifest.ts'
 
 /** Most descriptors that the cached manifests hold in all; some 10 MB. */
 const MAX_CACHED_DESCRIPTORS = 50_000
