@@ -1,4 +1,7 @@
+import { CLEANUP_FLAGS } from './cleanup/flags.ts'
+import { CLEANUP_WAIT_FLAGS } from './cleanup-wait/flags.ts'
 import { type CommandEntry, defineCommand } from './command-entry.ts'
+import { CONFIGURATION_FLAGS, checkConfigurationFlags } from './configuration/flags.ts'
 import { DEMO_FLAGS } from './demo/flags.ts'
 import { PULL_FLAGS } from './pull/flags.ts'
 import { checkRegistryFlags, REGISTRY_FLAGS } from './registry/flags.ts'
@@ -14,6 +17,27 @@ export const COMMANDS: readonly CommandEntry[] = [
     run: async (flags, context) => (await import('./registry/command.ts')).runRegistry(flags, context),
   }),
   defineCommand({
+    name: 'configuration',
+    summary: 'Make containerd ask mirrors first.',
+    interactive: true,
+    table: CONFIGURATION_FLAGS,
+    check: checkConfigurationFlags,
+    run: async (flags, context) => (await import('./configuration/command.ts')).runConfiguration(flags, context),
+  }),
+  defineCommand({
+    name: 'cleanup',
+    summary: 'Undo configuration, then answer that it is done.',
+    table: CLEANUP_FLAGS,
+    run: async (flags, context) => (await import('./cleanup/command.ts')).runCleanup(flags, context),
+  }),
+  defineCommand({
+    name: 'cleanup-wait',
+    summary: 'Wait until the cleanup of all nodes is done.',
+    interactive: true,
+    table: CLEANUP_WAIT_FLAGS,
+    run: async (flags, context) => (await import('./cleanup-wait/command.ts')).runCleanupWait(flags, context),
+  }),
+  defineCommand({
     name: 'pull',
     summary: 'Pull an image into an OCI image layout, as containerd pulls.',
     interactive: true,
@@ -22,7 +46,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   }),
   defineCommand({
     name: 'demo',
-    summary: 'Run a cluster on this machine and watch its nodes share an image.',
+    summary: 'Run a cluster on this machine that shares an image.',
     interactive: true,
     table: DEMO_FLAGS,
     run: async (flags, context) => (await import('./demo/command.ts')).runDemo(flags, context),
@@ -31,4 +55,4 @@ export const COMMANDS: readonly CommandEntry[] = [
 ]
 
 /** Commands of Go Spegel, and our own, that are refused by name until they exist. */
-export const COMMANDS_TO_COME: readonly string[] = ['configuration', 'cleanup', 'cleanup-wait', 'status', 'doctor']
+export const COMMANDS_TO_COME: readonly string[] = ['status', 'doctor']

@@ -21,24 +21,71 @@ async function run(args: readonly string[], env: Environment = {}, signal = new 
 }
 
 const REFUSED: readonly (readonly [readonly string[], string])[] = [
-  [[], 'a command is missing: want registry, pull, demo, version'],
-  [['--log-level', 'DEBUG'], 'a command is missing: want registry, pull, demo, version'],
+  [[], 'a command is missing: want registry, configuration, cleanup, cleanup-wait, pull, demo, version'],
+  [
+    ['--log-level', 'DEBUG'],
+    'a command is missing: want registry, configuration, cleanup, cleanup-wait, pull, demo, version',
+  ],
   [['regstry'], 'unknown command "regstry", did you mean registry?'],
-  [['frobnicate'], 'unknown command "frobnicate", want registry, pull, demo, version'],
-  [['two\nlines'], 'unknown command "two\\nlines", want registry, pull, demo, version'],
-  [['configuration'], 'command configuration: not in this release yet, which has registry, pull, demo, version'],
-  [['cleanup'], 'command cleanup: not in this release yet, which has registry, pull, demo, version'],
-  [['cleanup-wait'], 'command cleanup-wait: not in this release yet, which has registry, pull, demo, version'],
-  [['status'], 'command status: not in this release yet, which has registry, pull, demo, version'],
-  [['doctor'], 'command doctor: not in this release yet, which has registry, pull, demo, version'],
+  [
+    ['frobnicate'],
+    'unknown command "frobnicate", want registry, configuration, cleanup, cleanup-wait, pull, demo, version',
+  ],
+  [
+    ['two\nlines'],
+    'unknown command "two\\nlines", want registry, configuration, cleanup, cleanup-wait, pull, demo, version',
+  ],
+  [
+    ['status'],
+    'command status: not in this release yet, which has registry, configuration, cleanup, cleanup-wait, pull, demo, version',
+  ],
+  [
+    ['doctor'],
+    'command doctor: not in this release yet, which has registry, configuration, cleanup, cleanup-wait, pull, demo, version',
+  ],
   [['--registry-addr', ':5000', 'registry'], 'unknown flag "--registry-addr"'],
   [['registry', '--registry-adr', ':5000'], 'unknown flag "--registry-adr", did you mean --registry-addr?'],
-  [['registry'], '--store containerd (the default): not in this release yet, which has only oci-layout'],
+  [['registry'], '--bootstrap-kind is required: want dns, http or static'],
+  [
+    ['registry', '--store', 'oci-layout'],
+    '--oci-layout-path is required with --store oci-layout: want one or more paths',
+  ],
   [['--log-level', 'loud', 'version'], '--log-level "loud": want DEBUG, INFO, WARN or ERROR'],
   [['version', '--log-level=loud'], '--log-level "loud": want DEBUG, INFO, WARN or ERROR'],
   [['version', '--log-level'], '--log-level: a value is missing'],
   [['version', '--format', 'yaml'], '--format "yaml": want text or json'],
   [['version', 'now'], 'unexpected argument "now"'],
+  [
+    ['configuration'],
+    '--mirror-targets is required: want the URL of a mirror such as http://10.0.0.1:5000 or http://[fd00::1]:5000',
+  ],
+  [
+    ['configuration', '--mirror-targets', 'http://fd00::1:5000'],
+    '--mirror-targets "http://fd00::1:5000": want the URL of a mirror such as http://10.0.0.1:5000 or http://[fd00::1]:5000',
+  ],
+  [
+    ['configuration', '--mirror-targets=*'],
+    '--mirror-targets "*": want the URL of a mirror such as http://10.0.0.1:5000 or http://[fd00::1]:5000',
+  ],
+  [
+    ['configuration', '--mirror-targets=http://m', '--mirrored-registries', 'docker.io'],
+    '--mirrored-registries "docker.io": want the URL of a registry such as https://docker.io, _default or *',
+  ],
+  [
+    ['configuration', '--mirror-targets=http://m', '--mirrored-registries', 'https://a.b', 'http://a.b'],
+    '--mirrored-registries "http://a.b": want each registry once, this one is there with https',
+  ],
+  [['configuration', '--resolve-tags=maybe'], '--resolve-tags "maybe": want true, false or auto'],
+  [['configuration', '--prepend-existing=maybe'], '--prepend-existing "maybe": want true or false'],
+  [
+    ['configuration', '--containerd-registry-config-path='],
+    '--containerd-registry-config-path "": want a path, as in config_path of containerd',
+  ],
+  [['cleanup'], '--addr is required: want host:port or :port, IPv6 in brackets'],
+  [['cleanup-wait'], '--probe-endpoint is required: want host:port, IPv6 in brackets'],
+  [['cleanup-wait', '--probe-endpoint=:8080'], '--probe-endpoint ":8080": want host:port, IPv6 in brackets'],
+  [['cleanup-wait', '--probe-endpoint=a:1', '--threshold=0'], '--threshold "0": want an integer from 1 to 43200'],
+  [['cleanup-wait', '--probe-endpoint=a:1', '--period=0'], '--period "0": want a duration above 0 such as 2s'],
   [['pull', '--into', 'x'], '<reference> is required: want an image name such as docker.io/library/busybox:1.37'],
   [['pull', 'UPPER', '--into=x'], '<reference> "UPPER": want an image name such as docker.io/library/busybox:1.37'],
   [['pull', 'busybox'], '--into is required: want a path'],
@@ -120,7 +167,10 @@ for (const command of ['', ...COMMANDS.map(({ name }) => name)]) {
 
 test('flags that this release refuses say so in help', async () => {
   const { stdout } = await run(['registry', '--help'])
-  assert.match(stdout, /--containerd-sock PATH\n {6}socket of containerd \(not in this release yet\)/)
+  assert.match(
+    stdout,
+    /--cluster-secret-file PATH\n {6}secret that closes the mesh to others \(not in this release yet\)/,
+  )
 })
 
 test('a command that a signal keeps from finishing ends with the status of that signal', async () => {
