@@ -7,6 +7,7 @@ import { OCTET_STREAM } from '../oci/media-type.ts'
 import { formatReference, routingKey } from '../oci/reference.ts'
 import { checkBlob, checkRest } from './answer-head.ts'
 import { BrokenDigests } from './broken-digests.ts'
+import type { CommitWatch } from './commit-watch.ts'
 import { contentHeaders } from './content-headers.ts'
 import { MirrorMissError, MirrorRangeError } from './errors.ts'
 import { forwardedRange } from './forwarded-range.ts'
@@ -22,6 +23,8 @@ const MAX_RELAYS = 128
 
 export interface BlobRelayComponents extends SearchComponents {
   readonly requests: PeerRequests
+  /** Undefined where nothing tells what becomes of a blob. */
+  readonly commits: CommitWatch | undefined
 }
 
 export type BlobPath = Extract<DistributionPath, { kind: 'blob' }>
@@ -49,16 +52,19 @@ export class BlobRelay {
   }
 
   /**
-   * @throws {MirrorMissError} where no peer gave it, or too many bodies are relayed already; nothing has been sent then
+   * @throws {MirrorMissError} where no peer gave it, too many bodies are relayed already, or peers gave corrupt content for it
+   *   lately; nothing has been sent then
    * @throws {MirrorRangeError} where the range lies outside of the blob; nothing has been sent then
    * @throws {BodyBrokenError} where a body broke off and no peer was left to take it up
    */
   async answer(exchange: Exchange, path: BlobPath): Promise<void> {
-    const { now, metrics } = this.#components
+    const { now, metrics, commits } = this.#components
     const { digest, registry } = path.reference
     const { method, headers } = exchange.request
+    if (commits?.isDirect(digest)) throw new MirrorMissError(formatReference(path.reference), 'corrupt')
     using slot = this.#slots.take()
     if (slot === undefined) throw new MirrorMissError(formatReference(path.reference), 'busy')
+    using followed = method === 'HEAD' ? undefined : commits?.follow(digest)
     const search = new PeerSearch(this.#components, {
       ...this.#options,
       key: routingKey(path.reference),
@@ -77,10 +83,14 @@ export class BlobRelay {
       throw new MirrorRangeError(formatReference(path.reference), answer.head.total)
     }
     const { span } = answer.head
+    await followed?.looked()
     const body = new MirroredBlob(answer, {
       span,
       resume: broken => this.#resume(transfer, broken),
-      onBytes: bytes => metrics.servedBytes.inc({ source: 'peer' }, bytes),
+      onBytes: (bytes, peer) => {
+        metrics.servedBytes.inc({ source: 'peer' }, bytes)
+        followed?.add(peer)
+      },
     })
     await sendBody(exchange, {
       status: range === undefined ? 200 : 206,

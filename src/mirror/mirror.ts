@@ -5,8 +5,10 @@ import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import type { DistributionPath } from '../oci/distribution-path.ts'
 import type { Router } from '../routing/router.ts'
+import type { InProgress } from '../store/store.ts'
 import { BlobRelay } from './blob-relay.ts'
 import { ChildLookups } from './child-lookups.ts'
+import { CommitWatch } from './commit-watch.ts'
 import { MirrorMissError } from './errors.ts'
 import { HeaderTimes } from './header-times.ts'
 import { DEFAULT_LIMITS, type MirrorLimits } from './limits.ts'
@@ -22,6 +24,8 @@ export interface MirrorComponents {
   readonly peerClient: PeerClient
   readonly metrics: Metrics
   readonly log: Log
+  /** Tells whether relayed blobs turn out right. Default: that is never known. */
+  readonly inProgress?: InProgress
   /** Milliseconds of a monotonic clock. Default: the process's. */
   readonly now?: () => number
   /** Uniform in [0, 1). Default: `Math.random`. */
@@ -51,14 +55,23 @@ export interface Mirror {
 
 /** Makes the mirror of one node; it keeps scores of peers across requests. */
 export function createMirror(components: MirrorComponents, options: MirrorOptions): Mirror {
-  const { router, metrics, log, peerClient, now = () => performance.now(), random = Math.random } = components
+  const {
+    router,
+    metrics,
+    log,
+    peerClient,
+    inProgress,
+    now = () => performance.now(),
+    random = Math.random,
+  } = components
   const { resolveTimeoutMs, resolveRetries } = options
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
   const scores = new MovingPeerScores({ now, random })
   const headerTimes = new HeaderTimes()
   const children = new ChildLookups({ router, log })
+  const commits = inProgress && new CommitWatch({ inProgress, scores, metrics, log, now })
   const requests = new PeerRequests({ client: peerClient, scores, headerTimes, metrics, log, now }, limits)
-  const shared = { router, scores, headerTimes, requests, children, metrics, log, now }
+  const shared = { router, scores, headerTimes, requests, children, commits, metrics, log, now }
   const settings = { maxPeers: resolveRetries, resolveTimeoutMs, limits }
   const blobs = new BlobRelay(shared, settings)
   const manifests = new ManifestRelay(shared, settings)
@@ -77,6 +90,8 @@ export function createMirror(components: MirrorComponents, options: MirrorOption
         throw error
       }
     },
-    close: () => children.close(),
+    async close() {
+      await Promise.all([children.close(), commits?.close()])
+    },
   }
 }

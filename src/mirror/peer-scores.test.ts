@@ -46,6 +46,18 @@ describe('MovingPeerScores', () => {
     assert.deepEqual(scores.order([]), [])
   })
 
+  test('leaves out a peer that gave corrupt content for a minute, whatever else it serves', () => {
+    const { clock, scores, serve } = setUp()
+    serve(a, 5, 10)
+    scores.report(a, { type: 'corrupt' })
+    serve(a, 5, 10)
+    assert.deepEqual(ids(scores.order([a, b])), ['b'])
+    clock.advance(59_999)
+    assert.deepEqual(ids(scores.order([a, b])), ['b'])
+    clock.advance(1)
+    assert.deepEqual(ids(scores.order([a, b])).toSorted(), ['a', 'b'])
+  })
+
   test('spreads first requests over peers it knows nothing of', () => {
     const { firsts } = setUp()
     for (const count of firsts([a, b, c]).values()) assert.ok(count > 200)

@@ -12,13 +12,15 @@ export type PeerReport =
   | { readonly type: 'abandoned' }
   /** Final. */
   | { readonly type: 'failed'; readonly reason: PeerFailure }
+  /** At any time later: what came whole from it was not what its digest says. */
+  | { readonly type: 'corrupt' }
 
 /** Learns which peers serve well, and says whom to ask first. */
 export interface PeerScores {
   /**
-   * The peers worth asking, best first. Peers in quarantine for having cost time (timeouts, stalls) are left out, those
-   * in quarantine for other failures come last. After a quarantine for time, one request finds out for all whether the
-   * peer is well again.
+   * The peers worth asking, best first. Peers in quarantine for having cost time (timeouts, stalls) or a whole pull
+   * (corrupt content) are left out, those in quarantine for other failures come last. After a quarantine for time, one
+   * request finds out for all whether the peer is well again.
    */
   order(peers: readonly Peer[]): readonly Peer[]
   report(peer: Peer, report: PeerReport): void
@@ -56,6 +58,8 @@ interface Score {
   failures: number
   quarantinedUntil: number
   quarantineReason: PeerFailure | undefined
+  /** Apart from the other quarantine, because a body that comes whole says nothing of whether it is right. */
+  corruptUntil: number
 }
 
 /** Scores in memory, by peer id. */
@@ -73,6 +77,7 @@ export class MovingPeerScores implements PeerScores {
     const healthy: Peer[] = []
     const lastResort: Peer[] = []
     for (const peer of peers) {
+      if (this.#isCorrupt(peer)) continue
       const reason = this.#quarantine(peer)
       if (reason === undefined) healthy.push(peer)
       else if (!COSTLY_FAILURES.has(reason)) lastResort.push(peer)
@@ -101,6 +106,10 @@ export class MovingPeerScores implements PeerScores {
         break
       case 'abandoned':
         break
+      case 'corrupt':
+        // One pull failed for it: long enough that the next attempt does not meet the same peer.
+        score.corruptUntil = this.#now() + LONGEST_QUARANTINE_MS
+        return
       case 'failed':
         this.#punish(score, report.reason)
         break
@@ -116,6 +125,11 @@ export class MovingPeerScores implements PeerScores {
       score.failures += 1
     }
     if (!confined || COSTLY_FAILURES.has(reason)) score.quarantineReason = reason
+  }
+
+  #isCorrupt(peer: Peer): boolean {
+    const score = this.#scores.get(peer.id)
+    return score !== undefined && this.#now() < score.corruptUntil
   }
 
   /** Why `peer` is in quarantine now; undefined where it is not. */
@@ -164,6 +178,7 @@ export class MovingPeerScores implements PeerScores {
       failures: 0,
       quarantinedUntil: 0,
       quarantineReason: undefined,
+      corruptUntil: 0,
     }
     this.#scores.delete(peer.id)
     this.#scores.set(peer.id, score)

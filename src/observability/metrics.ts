@@ -10,15 +10,17 @@ export const MISS_REASONS = [
   'filtered',
   'not_mirrored',
   'tags_disabled',
+  'tag_upstream',
   'peers_failed',
   'not_ready',
   'body_broken',
+  'corrupt',
   'busy',
 ] as const
 export type MissReason = (typeof MISS_REASONS)[number]
 
 /** Why a request to a peer failed; a closed list. */
-export const PEER_FAILURES = ['connect', 'timeout', 'status', 'mismatch', 'stall', 'reset', 'busy'] as const
+export const PEER_FAILURES = ['connect', 'timeout', 'status', 'mismatch', 'stall', 'reset', 'busy', 'corrupt'] as const
 export type PeerFailure = (typeof PEER_FAILURES)[number]
 
 /** The metrics of one process. Names, labels and buckets are Go Spegel's where both have them. */

@@ -8,8 +8,10 @@ import { createMetrics } from '../../src/observability/metrics.ts'
 import { compileFilters, type FilterSettings } from '../../src/oci/registry-filter.ts'
 import { healthRoutes } from '../../src/registry/health-routes.ts'
 import { createRegistryRoutes, type RegistryOptions } from '../../src/registry/registry-routes.ts'
+import type { TagPolicy } from '../../src/registry/tag-policy.ts'
 import type { Peer, Router } from '../../src/routing/router.ts'
-import type { Store } from '../../src/store/store.ts'
+import type { InProgress, Store } from '../../src/store/store.ts'
+import type { Withheld } from '../../src/store/withheld-content.ts'
 import { MemoryLog } from '../fakes/memory-log.ts'
 import { MemoryStore } from '../fakes/memory-store.ts'
 
@@ -17,8 +19,14 @@ export interface NodeSettings extends Partial<RegistryOptions>, Partial<FilterSe
   /** Found by every lookup, in this order. Default: none. */
   readonly peers?: readonly Peer[]
   readonly store?: Store
+  /** Default: nothing. */
+  readonly withheld?: Withheld
   readonly limits?: Partial<MirrorLimits>
   readonly ready?: boolean
+  /** Default: tags are always answered. */
+  readonly tagPolicy?: TagPolicy
+  /** Tells the mirror what becomes of blobs. Default: nothing does. */
+  readonly inProgress?: InProgress
   /** The mirror's clock. Default: the process's. */
   readonly now?: () => number
 }
@@ -42,17 +50,27 @@ export async function startNode(settings: NodeSettings = {}) {
   const credentials = basicAuth === undefined ? {} : { basicAuth }
   const peerClient = createPeerClient({ log }, credentials)
   const mirror = createMirror(
-    { router, peerClient, metrics, log, random: () => 0, ...(settings.now === undefined ? {} : { now: settings.now }) },
+    {
+      router,
+      peerClient,
+      metrics,
+      log,
+      random: () => 0,
+      ...(settings.now === undefined ? {} : { now: settings.now }),
+      ...(settings.inProgress === undefined ? {} : { inProgress: settings.inProgress }),
+    },
     { resolveTimeoutMs: 1000, resolveRetries: 3, limits: { headersTimeoutMs: 5000, ...limits } },
   )
   const routes = createRegistryRoutes(
     {
       store: settings.store ?? memory,
+      ...(settings.withheld === undefined ? {} : { withheld: settings.withheld }),
       mirror,
       filter: compileFilters({ mirroredRegistries: [], registryFilters: [], ...settings }),
       metrics,
       log,
       buffers: new BufferPool(),
+      ...(settings.tagPolicy === undefined ? {} : { tagPolicy: settings.tagPolicy }),
     },
     { resolveTags, maxUploads, ...credentials },
   )

@@ -1,0 +1,57 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Peer } from '../routing/router.ts'
+
+/** Suppliers of one download that are held to account. */
+const MAX_SUPPLIERS = 64
+/** How long a relay is held up at most for its download to be found. */
+const MAX_WAIT_MS = 50
+
+/** A download of the local container runtime, and the peers that parts of it come from. Each relay disposes of it once. */
+export class FollowedDownload implements Disposable {
+  readonly #suppliers = new Map<string, Peer>()
+  readonly #unwanted = new AbortController()
+  readonly #looked = Promise.withResolvers<void>()
+  #relays = 0
+
+  /** One more relay supplies the download. */
+  join(): this {
+    this.#relays += 1
+    return this
+  }
+
+  /** Aborts once all relays are done and none of them got anything from a peer. */
+  get unwanted(): AbortSignal {
+    return this.#unwanted.signal
+  }
+
+  get suppliers(): readonly Peer[] {
+    return [...this.#suppliers.values()]
+  }
+
+  /** Notes that some of the download comes from `peer`. */
+  add(peer: Peer): void {
+    if (this.#suppliers.size < MAX_SUPPLIERS) this.#suppliers.set(peer.id, peer)
+  }
+
+  /** Passes `search` on, and lets those go on who wait for its end. */
+  async look<T>(search: Promise<T>): Promise<T> {
+    try {
+      return await search
+    } finally {
+      this.#looked.resolve()
+    }
+  }
+
+  /** Resolves once it is known whether there is such a download, or that takes too long. */
+  async looked(): Promise<void> {
+    const enough = new AbortController()
+    const timeout = sleep(MAX_WAIT_MS, undefined, { signal: enough.signal }).catch(() => undefined)
+    await Promise.race([this.#looked.promise, timeout])
+    enough.abort()
+  }
+
+  [Symbol.dispose](): void {
+    this.#relays -= 1
+    if (this.#relays === 0 && this.#suppliers.size === 0) this.#unwanted.abort()
+  }
+}
