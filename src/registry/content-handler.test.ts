@@ -160,3 +160,21 @@ describe('what this node has nothing to do with', () => {
     assert.equal((await rawExchange(node.address, { target: byDigest })).status, 200)
   })
 })
+
+describe('content that is withheld', () => {
+  const withheld = new Set([digestOf(manifest), digestOf(layer)])
+  for (const target of [byDigest, blob]) {
+    test(`is a miss for peers, and looked for at peers for local clients: ${target}`, async () => {
+      await using node = await startNode({ store: storeWithImage(), withheld })
+      assert.equal((await rawExchange(node.address, { target, headers: asPeer })).status, 404)
+      assert.deepEqual(node.lookups, [])
+      assert.equal((await rawExchange(node.address, { target })).status, 404)
+      assert.equal(node.lookups.length, 1)
+    })
+  }
+
+  test('is answered under a tag that no filter matches', async () => {
+    await using node = await startNode({ store: storeWithImage(), withheld })
+    assert.equal((await rawExchange(node.address, { target: byTag, headers: asPeer })).status, 200)
+  })
+})

@@ -10,21 +10,27 @@ import { formatReference } from '../oci/reference.ts'
 import type { ReferenceFilter } from '../oci/registry-filter.ts'
 import { ContentNotFoundError } from '../store/errors.ts'
 import type { Store } from '../store/store.ts'
+import type { Withheld } from '../store/withheld-content.ts'
 import { CorruptContentError } from './errors.ts'
 import { rangeNotSatisfiable } from './range-error.ts'
 import { blobServer } from './serve-blob.ts'
 import { manifestServer } from './serve-manifest.ts'
 import type { Serve } from './stored-content.ts'
+import type { TagPolicy } from './tag-policy.ts'
 
 /** Seconds after which a peer that found no free slot may ask again. */
 const RETRY_AFTER_SECONDS = 1
 
 export interface ContentComponents {
   readonly store: Store
+  /** Default: nothing is withheld. */
+  readonly withheld?: Withheld
   readonly mirror: Mirror
   readonly filter: ReferenceFilter
   readonly metrics: Metrics
   readonly log: Log
+  /** Default: tags are always answered here. Peers that ask have decided already. */
+  readonly tagPolicy?: TagPolicy
   /** Buffers that blobs are sent through. Default: a pool of its own. */
   readonly buffers?: BufferPool
 }
@@ -55,8 +61,8 @@ export class ContentHandler {
   async answer(exchange: Exchange, path: ContentPath): Promise<void> {
     const fromPeer = exchange.request.headers['x-spegel-mirrored'] === 'true'
     exchange.handler = path.kind
-    const excluded = this.#excluded(path)
-    if (excluded !== undefined) throw this.#miss(path, { reason: excluded, fromPeer })
+    const refusal = this.#excluded(path) ?? (fromPeer ? undefined : await this.#refusedTag(exchange, path))
+    if (refusal !== undefined) throw this.#miss(path, { reason: refusal, fromPeer })
     try {
       await this.#answerFromStore(exchange, path, fromPeer)
       return
@@ -81,9 +87,21 @@ export class ContentHandler {
     return reference.kind === 'tag' && !this.#options.resolveTags ? 'tags_disabled' : undefined
   }
 
+  async #refusedTag({ signal }: Exchange, { reference }: ContentPath): Promise<MissReason | undefined> {
+    const { tagPolicy, metrics } = this.#components
+    if (reference.kind !== 'tag' || tagPolicy === undefined) return undefined
+    const refusal = await tagPolicy.refusal(reference, { signal })
+    if (refusal === 'not_found' || refusal === 'not_ready') {
+      // Peers were asked, so it counts as if the mirror had asked them.
+      metrics.mirrorRequests.inc({ registry: metrics.registries.label(reference.registry), cache: 'miss' })
+    }
+    return refusal
+  }
+
   async #answerFromStore(exchange: Exchange, { kind, reference }: ContentPath, fromPeer: boolean): Promise<void> {
-    const { store, metrics } = this.#components
+    const { store, withheld, metrics } = this.#components
     const { signal } = exchange
+    if (reference.kind === 'digest' && withheld?.has(reference.digest)) throw new ContentNotFoundError(reference.digest)
     const digest = reference.kind === 'tag' ? await store.resolve(reference, { signal }) : reference.digest
     const descriptor = await store.describe(digest, { signal })
     using _slot = fromPeer && kind === 'blob' && exchange.request.method === 'GET' ? this.#takeUpload() : undefined

@@ -3,7 +3,7 @@ import type { Route } from '../http/dispatch.ts'
 import type { Exchange } from '../http/exchange.ts'
 
 export interface HealthComponents {
-  /** Whether the node can find content on peers. */
+  /** Whether the node can find content on peers, and peers its. */
   readonly ready: () => boolean
 }
 
