@@ -1,6 +1,7 @@
 /**
  * What an idle node costs: time from start to `/readyz`, resident memory once idle, and CPU while idle; alone and as one
- * of three that know each other, beside a bare Node process that does nothing, as the floor. Medians of interleaved
+ * of three that know each other, with the embedded store and with that of containerd (a stand-in for it, which holds
+ * nothing), beside a bare Node process that does nothing, as the floor. Medians of interleaved
  * rounds. Needs `npm run build`.
  *
  * Run: npm run bench:footprint
@@ -11,6 +12,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { cpus, loadavg, tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { FakeContainerd } from '../test/containerd/fake-containerd.ts'
 import { freePorts } from '../test/free-ports.ts'
 
 const ROUNDS = 3
@@ -74,7 +76,7 @@ async function idle(pid: number): Promise<Omit<Sample, 'readyMs'>> {
 }
 
 /** The last of `count` nodes that know each other. */
-async function sampleNode(layout: string, count: number): Promise<Sample> {
+async function sampleNode(store: Readonly<Record<string, string>>, count: number): Promise<Sample> {
   const ports = await freePorts()
   const hosts = Array.from({ length: count }, (_, index) => `127.0.0.${index + 1}`)
   await using stack = new AsyncDisposableStack()
@@ -82,8 +84,7 @@ async function sampleNode(layout: string, count: number): Promise<Sample> {
   for (const host of hosts) {
     const flags = {
       'log-level': 'ERROR',
-      store: 'oci-layout',
-      'oci-layout-path': layout,
+      ...store,
       'registry-addr': `${host}:${ports.registry}`,
       'router-addr': `${host}:${ports.router}`,
       'metrics-addr': `${host}:${ports.metrics}`,
@@ -116,10 +117,19 @@ function row(name: string, samples: readonly Sample[]): string {
 }
 
 const layout = await mkdtemp(path.join(tmpdir(), 'spegel-bench-'))
+const containerd = await FakeContainerd.start()
 try {
+  const embedded = { store: 'oci-layout', 'oci-layout-path': layout }
+  const beside = {
+    store: 'containerd',
+    'containerd-sock': containerd.socket,
+    'containerd-content-path': containerd.contentDirectory,
+  }
   const rows: { readonly name: string; readonly sample: () => Promise<Sample>; readonly samples: Sample[] }[] = [
-    { name: 'spegel registry, alone', sample: () => sampleNode(layout, 1), samples: [] },
-    { name: 'spegel registry, one of three', sample: () => sampleNode(layout, 3), samples: [] },
+    { name: 'spegel registry, alone', sample: () => sampleNode(embedded, 1), samples: [] },
+    { name: 'spegel registry, one of three', sample: () => sampleNode(embedded, 3), samples: [] },
+    { name: 'spegel registry, alone beside containerd', sample: () => sampleNode(beside, 1), samples: [] },
+    { name: 'spegel registry, one of three beside containerd', sample: () => sampleNode(beside, 3), samples: [] },
     { name: 'bare Node', sample: sampleBareNode, samples: [] },
   ]
   for (let round = 0; round < ROUNDS; round++) {
@@ -134,5 +144,6 @@ try {
   ]
   process.stdout.write(`${lines.join('\n')}\n`)
 } finally {
+  await containerd[Symbol.asyncDispose]()
   await rm(layout, { recursive: true, force: true })
 }

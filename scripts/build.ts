@@ -20,7 +20,7 @@ const builtinsByRequire: Plugin = {
   name: 'builtins-by-require',
   setup(build) {
     const names = new Set(builtinModules)
-    build.onResolve({ filter: /^[a-z:_/]+$/ }, ({ path: name, kind }) => {
+    build.onResolve({ filter: /^[a-z0-9:_/]+$/ }, ({ path: name, kind }) => {
       const isBuiltin = name.startsWith('node:') || names.has(name)
       return isBuiltin && kind !== 'require-call' ? { path: name, namespace: 'builtin' } : undefined
     })
@@ -54,6 +54,19 @@ const unusedParts: Plugin = {
   },
 }
 
+/** Gives the gRPC client headers that are no part of undici. */
+const plainHeaders: Plugin = {
+  name: 'plain-headers',
+  setup(build) {
+    const replacement = JSON.stringify(path.join(root, 'scripts/plain-headers.ts'))
+    build.onLoad({ filter: /\/@connectrpc\/.*\.js$/ }, async ({ path: file }) => {
+      const contents = await readFile(file, 'utf8')
+      if (!/\bnew Headers\b/.test(contents)) return undefined
+      return { contents: `import { PlainHeaders as Headers } from ${replacement}\n${contents}` }
+    })
+  },
+}
+
 await bundle({
   absWorkingDir: root,
   entryPoints: ['src/main.ts'],
@@ -71,7 +84,7 @@ await bundle({
     // Some dependencies are CommonJS and call `require` for Node's own modules.
     js: "#!/usr/bin/env node\nimport { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },
-  plugins: [builtinsByRequire, unusedParts],
+  plugins: [builtinsByRequire, unusedParts, plainHeaders],
   logLevel: 'warning',
 })
 await chmod(outfile, 0o755)

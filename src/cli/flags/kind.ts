@@ -24,6 +24,30 @@ export const PATH: Kind<string> = {
   parse: text => (text.includes('\0') ? undefined : text),
 }
 
+/** What fits into the address of a unix socket. */
+const MAX_SOCKET_PATH_BYTES = 107
+
+/** A path of a unix socket, which containerd's own tools also write as a URL. */
+export const SOCKET: Kind<string> = {
+  placeholder: 'PATH',
+  accepts: `the path of a socket, at most ${MAX_SOCKET_PATH_BYTES} bytes`,
+  parse: text => {
+    const path = text.replace(/^unix:\/\//, '')
+    const isUsable = path !== '' && !path.includes('\0') && Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES
+    return isUsable ? path : undefined
+  },
+}
+
+/** @see https://github.com/containerd/containerd/blob/main/pkg/identifiers/validate.go */
+const IDENTIFIER = /^(?=.{1,76}$)[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*$/
+
+/** A namespace of containerd. */
+export const NAMESPACE: Kind<string> = {
+  placeholder: 'NAME',
+  accepts: 'letters and digits, with single dots, hyphens and underscores between them',
+  parse: text => (IDENTIFIER.test(text) ? text : undefined),
+}
+
 const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
   ...['1', 't', 'T', 'true', 'True', 'TRUE'].map(text => [text, true] as const),
   ...['0', 'f', 'F', 'false', 'False', 'FALSE'].map(text => [text, false] as const),

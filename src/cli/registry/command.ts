@@ -16,12 +16,13 @@ import { httpBootstrapRoutes } from '../../routing/libp2p/bootstrap-http.ts'
 import { loadIdentity } from '../../routing/libp2p/identity.ts'
 import { KnownMembers } from '../../routing/libp2p/known-members.ts'
 import { createLibp2pRouter, type Libp2pRouter } from '../../routing/libp2p/libp2p-router.ts'
-import { createOciLayout } from '../../store/oci-layout/oci-layout.ts'
 import { metricsRoutes } from '../../web/metrics-routes.ts'
 import type { CommandContext } from '../command.ts'
 import type { Address } from '../flags/address.ts'
+import { createTagPolicy } from './auto-tags.ts'
 import { createBootstrapper } from './bootstrapper.ts'
 import type { RegistryFlags } from './flags.ts'
+import { openStore } from './open-store.ts'
 
 /** How long transfers may go on after a signal to end; then they are ended with FIN, and clients resume elsewhere. */
 const DRAIN_TIMEOUT_MS = 20_000
@@ -32,27 +33,31 @@ const DRAIN_TIMEOUT_MS = 20_000
  * @throws {UsageError} where a flag that the kind of bootstrap needs is missing or names no peer
  * @throws {ListenError | RouterListenError} where an address can't be had
  * @throws {IdentityError} where the data directory has no identity to use
+ * @throws {DeadSocketError} where containerd is lost to this process
  */
-export async function runRegistry(flags: RegistryFlags, { log, signal }: CommandContext): Promise<void> {
+export async function runRegistry(flags: RegistryFlags, { log, signal: asked }: CommandContext): Promise<void> {
+  const broken = new AbortController()
+  const signal = AbortSignal.any([asked, broken.signal])
   await using stack = new AsyncDisposableStack()
   const metrics = createMetrics()
   const filter = compileFilters(flags)
   const basicAuth = await loadBasicAuth(flags.basicAuthDir)
   const credentials = basicAuth === undefined ? {} : { basicAuth }
-  const { store, watcher } = createOciLayout({ roots: flags.ociLayoutPath, log })
+  const { store, watcher, inProgress, withheld, run } = await openStore(flags, { filter, log, stack })
   const router = stack.use(await startRouter(flags, { log, metrics, signal }))
-  const health = healthRoutes({ ready: () => router.ready() })
+  const sync = new AdvertiseSync({ clock: systemClock, watcher, router, metrics, log })
+  const health = healthRoutes({ ready: () => router.ready() && sync.hasStarted })
 
   const peerClient = stack.adopt(createPeerClient({ log }, credentials), client => client.close())
   const mirror = stack.adopt(
     createMirror(
-      { router, peerClient, metrics, log },
+      { router, peerClient, inProgress, metrics, log },
       { resolveTimeoutMs: flags.mirrorResolveTimeoutMs, resolveRetries: flags.mirrorResolveRetries },
     ),
     mirror => mirror.close(),
   )
   const registryRoutes = createRegistryRoutes(
-    { store, mirror, filter, metrics, log },
+    { store, withheld, mirror, filter, metrics, log, ...createTagPolicy(flags, { store, router, log, stack }) },
     { resolveTags: flags.resolveTags !== 'false', maxUploads: flags.maxUploads, ...credentials },
   )
   const serve = async (name: string, listen: Address, routes: readonly Route[]): Promise<HttpServer> =>
@@ -68,18 +73,19 @@ export async function runRegistry(flags: RegistryFlags, { log, signal }: Command
   const metricsServer = await serve('metrics', flags.metricsAddr, metricsRoutes({ metrics, health }))
   const registry = await serve('registry', flags.registryAddr, [...health, ...registryRoutes])
 
-  const sync = new AdvertiseSync({ clock: systemClock, watcher, router, filter, metrics, log })
   log.info('running Spegel', {
     registry: formatHostPort(registry.address),
     router: router.multiaddrs,
     metrics: formatHostPort(metricsServer.address),
   })
   if (basicAuth === undefined) log.warn('no credentials are configured: whoever reaches this node can pull from it')
+  const running = run({ signal }).catch(error => broken.abort(error))
   await sync.run({ signal })
   if (!signal.aborted) await once(signal, 'abort')
 
-  log.info('shutting down', { reason: String(signal.reason) })
-  await Promise.all([router.leave(), registry.drain(DRAIN_TIMEOUT_MS)])
+  log.info('shutting down', { reason: asked.aborted ? String(asked.reason) : 'this process is of no more use' })
+  await Promise.all([running, router.leave(), registry.drain(DRAIN_TIMEOUT_MS)])
+  broken.signal.throwIfAborted()
 }
 
 async function startRouter(

@@ -28,12 +28,18 @@ const EXPECTED: Readonly<Record<keyof RegistryFlags, Expected>> = {
   metricsAddr: { is: '--metrics-addr METRICS_ADDR value :9090', ...ADDRESSES },
   containerdSock: {
     is: '--containerd-sock CONTAINERD_SOCK value /run/containerd/containerd.sock',
-    pending: ['/run/containerd/containerd.sock', '/x'],
+    good: { ...sameText('/run/containerd/containerd.sock', 'x.sock'), 'unix:///x y': '/x y' },
+    bad: ['', 'a\0b', 'unix://', `/${'x'.repeat(107)}`],
   },
-  containerdNamespace: { is: '--containerd-namespace CONTAINERD_NAMESPACE value k8s.io', pending: ['k8s.io'] },
+  containerdNamespace: {
+    is: '--containerd-namespace CONTAINERD_NAMESPACE value k8s.io',
+    good: sameText('k8s.io', 'default', 'a-b_c.D1'),
+    bad: ['', 'a b', 'a..b', '.a', 'a/b', 'a\nb', 'x'.repeat(77)],
+  },
   containerdContentPath: {
     is: '--containerd-content-path CONTAINERD_CONTENT_PATH value /var/lib/containerd/io.containerd.content.v1.content',
-    pending: ['/x'],
+    good: sameText('/var/lib/containerd/content'),
+    bad: ['a\0b'],
   },
   dataDir: { is: '--data-dir DATA_DIR value ', good: sameText('/var/lib/spegel'), bad: ['a\0b'] },
   mirroredRegistries: {
@@ -83,9 +89,8 @@ const EXPECTED: Readonly<Record<keyof RegistryFlags, Expected>> = {
   },
   resolveTags: {
     is: '--resolve-tags RESOLVE_TAGS choice true',
-    good: sameText('true', 'false'),
+    good: sameText('true', 'false', 'auto'),
     bad: ['maybe', ''],
-    pending: ['auto'],
   },
   debugWebEnabled: {
     is: '--debug-web-enabled DEBUG_WEB_ENABLED switch true',
@@ -95,9 +100,8 @@ const EXPECTED: Readonly<Record<keyof RegistryFlags, Expected>> = {
   },
   store: {
     is: '--store SPEGEL_STORE value containerd',
-    good: sameText('oci-layout'),
+    good: sameText('oci-layout', 'containerd'),
     bad: ['docker', ''],
-    pending: ['containerd'],
   },
   ociLayoutPath: {
     is: '--oci-layout-path SPEGEL_OCI_LAYOUT_PATH list ',
@@ -238,12 +242,13 @@ test('defaults hold where nothing is given', () => {
   })
 })
 
+test('an empty content path of containerd asks for it', () => {
+  assert.equal(read(['--containerd-content-path='])['containerdContentPath'], '')
+})
+
 test('what belongs together goes together', () => {
   checkRegistryFlags(read([]))
-  refuses(
-    () => checkRegistryFlags(read([], { SPEGEL_STORE: '' })),
-    '--store containerd (the default): not in this release yet',
-  )
+  checkRegistryFlags(read([], { SPEGEL_STORE: '', SPEGEL_OCI_LAYOUT_PATH: '' }))
   refuses(() => checkRegistryFlags(read([], { SPEGEL_OCI_LAYOUT_PATH: '' })), '--oci-layout-path is required')
   refuses(() => checkRegistryFlags(read([], { BOOTSTRAP_KIND: '' })), '--bootstrap-kind is required: want dns, http or')
 })

@@ -6,9 +6,11 @@ import {
   GO_REGEX,
   HTTP_URL,
   integer,
+  NAMESPACE,
   oneOf,
   PATH,
   REGISTRY_URL,
+  SOCKET,
   TEXT,
 } from '../flags/kind.ts'
 import { UsageError } from '../flags/usage-error.ts'
@@ -25,7 +27,6 @@ export const REGISTRY_FLAGS = {
     env: 'SPEGEL_STORE',
     kind: oneOf(['containerd', 'oci-layout']),
     default: 'containerd',
-    honours: ['oci-layout'],
     help: 'where images are: those of containerd, or OCI image layouts (no container runtime needed)',
   }),
   ociLayoutPath: list({
@@ -37,17 +38,15 @@ export const REGISTRY_FLAGS = {
   containerdSock: value({
     name: 'containerd-sock',
     env: 'CONTAINERD_SOCK',
-    kind: PATH,
+    kind: SOCKET,
     default: '/run/containerd/containerd.sock',
-    honours: [],
-    help: 'socket of containerd',
+    help: 'socket of containerd; in a pod, mount its directory and not the file',
   }),
   containerdNamespace: value({
     name: 'containerd-namespace',
     env: 'CONTAINERD_NAMESPACE',
-    kind: TEXT,
+    kind: NAMESPACE,
     default: 'k8s.io',
-    honours: [],
     help: 'namespace of containerd that images are in',
   }),
   containerdContentPath: value({
@@ -55,7 +54,6 @@ export const REGISTRY_FLAGS = {
     env: 'CONTAINERD_CONTENT_PATH',
     kind: PATH,
     default: '/var/lib/containerd/io.containerd.content.v1.content',
-    honours: [],
     help: 'content directory of containerd; empty: ask containerd for it',
   }),
   registryAddr: value({
@@ -153,8 +151,7 @@ export const REGISTRY_FLAGS = {
     env: 'RESOLVE_TAGS',
     kind: oneOf(['true', 'false', 'auto']),
     default: 'true',
-    honours: ['true', 'false'],
-    help: 'whether peers are asked for tags; auto: only while the registry is unreachable',
+    help: 'whether tags are answered at all; auto: only while the registry does not answer',
   }),
   clusterSecretFile: optional({
     name: 'cluster-secret-file',
@@ -209,10 +206,7 @@ export type RegistryFlags = FlagValues<typeof REGISTRY_FLAGS>
  * @throws {UsageError}
  */
 export function checkRegistryFlags(flags: RegistryFlags): void {
-  if (flags.store !== 'oci-layout') {
-    throw new UsageError('--store containerd (the default): not in this release yet, which has only oci-layout')
-  }
-  if (flags.ociLayoutPath.length === 0) {
+  if (flags.store === 'oci-layout' && flags.ociLayoutPath.length === 0) {
     throw new UsageError('--oci-layout-path is required with --store oci-layout: want one or more paths')
   }
   if (flags.bootstrapKind === undefined) {
