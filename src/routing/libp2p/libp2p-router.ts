@@ -12,6 +12,7 @@ import { KadServer } from './kad-server.ts'
 import type { KnownMembers } from './known-members.ts'
 import { Lookup } from './lookup.ts'
 import { MemberKeeper } from './member-keeper.ts'
+import { MemberSearch } from './member-search.ts'
 import { MemberTable } from './members.ts'
 import { createNode, KAD_PROTOCOL, type NodeOptions, RECORDS_PROTOCOL, startNode } from './node.ts'
 import { OwnPeer } from './own-peer.ts'
@@ -154,12 +155,13 @@ export async function createLibp2pRouter(
   const dialer = new Dialer({ node, own })
   const connections = new Connections({ clock, node, own, dialer, background })
   const admission = new Admission({ log, clock, node, own, members, dialer, connections, background }, { hello })
-  const keeper = new MemberKeeper({ log, clock, random, own, members, admission, connections, background })
+  const keeper = new MemberKeeper({ log, clock, random, members, admission, connections, background })
+  const search = new MemberSearch({ clock, random, own, members, admission, connections, keeper, background })
   const provide = new Provide({ clock, random, background })
-  const lookup = new Lookup({ clock, members, records, admission, keeper, background })
+  const lookup = new Lookup({ clock, members, records, admission, keeper, search, background })
   const askers = new RecentAskers(clock)
   const limits = new PeerLimits(clock)
-  const exchange = new RecordsExchange({ log, clock, own, members, provide, lookup, askers, background })
+  const exchange = new RecordsExchange({ log, clock, own, members, keeper, provide, lookup, askers, background })
   const kadServer = new KadServer({ own, members, records, askers, provides: key => provide.provides(key) })
   const recordsServer = new RecordsServer({
     records,
@@ -193,6 +195,7 @@ export async function createLibp2pRouter(
   exchange.start()
   admission.start()
   keeper.start()
+  search.start()
   provide.start()
   try {
     await startNode(node, listen)
