@@ -30,6 +30,7 @@ export async function startNode(settings: NodeSettings = {}) {
   const metrics = createMetrics()
   const memory = new MemoryStore()
   const lookups: string[] = []
+  const doubted: string[] = []
   const router: Router = {
     async *lookup(key) {
       lookups.push(key)
@@ -42,7 +43,15 @@ export async function startNode(settings: NodeSettings = {}) {
   const credentials = basicAuth === undefined ? {} : { basicAuth }
   const peerClient = createPeerClient({ log }, credentials)
   const mirror = createMirror(
-    { router, peerClient, metrics, log, random: () => 0, ...(settings.now === undefined ? {} : { now: settings.now }) },
+    {
+      router,
+      doubts: { doubt: ({ id }) => doubted.push(id) },
+      peerClient,
+      metrics,
+      log,
+      random: () => 0,
+      ...(settings.now === undefined ? {} : { now: settings.now }),
+    },
     { resolveTimeoutMs: 1000, resolveRetries: 3, limits: { headersTimeoutMs: 5000, ...limits } },
   )
   const routes = createRegistryRoutes(
@@ -66,6 +75,8 @@ export async function startNode(settings: NodeSettings = {}) {
     metrics,
     /** Keys looked up, in order. */
     lookups,
+    /** Ids of the peers that the router was told not to answer, in order. */
+    doubted,
     /** The value of a metric, as it is exposed. */
     metric: async (name: string): Promise<number> => {
       const { text } = await metrics.render()

@@ -46,7 +46,7 @@ export async function runRegistry(flags: RegistryFlags, { log, signal }: Command
   const peerClient = stack.adopt(createPeerClient({ log }, credentials), client => client.close())
   const mirror = stack.adopt(
     createMirror(
-      { router, peerClient, metrics, log },
+      { router, doubts: router, peerClient, metrics, log },
       { resolveTimeoutMs: flags.mirrorResolveTimeoutMs, resolveRetries: flags.mirrorResolveRetries },
     ),
     mirror => mirror.close(),

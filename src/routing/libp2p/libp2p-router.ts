@@ -2,7 +2,7 @@ import type { Libp2p } from '@libp2p/interface'
 import type { Log } from '../../observability/log.ts'
 import type { Metrics } from '../../observability/metrics.ts'
 import { systemClock } from '../clock.ts'
-import type { CallOptions, Endpoint, MemberChange, Members, Peer, Router } from '../router.ts'
+import type { CallOptions, Doubts, Endpoint, MemberChange, Members, Peer, Router } from '../router.ts'
 import { Admission } from './admission.ts'
 import { Background } from './background.ts'
 import { Bootstrap, type Bootstrapper } from './bootstrap.ts'
@@ -54,6 +54,7 @@ interface Parts {
   readonly node: Libp2p
   readonly own: OwnPeer
   readonly members: MemberTable
+  readonly keeper: MemberKeeper
   readonly provide: Provide
   readonly lookup: Lookup
   readonly exchange: RecordsExchange
@@ -62,7 +63,7 @@ interface Parts {
 }
 
 /** A {@link Router} that speaks libp2p's kad-dht protocol to the other nodes of the mesh. */
-export class Libp2pRouter implements Router, Members, AsyncDisposable {
+export class Libp2pRouter implements Router, Members, Doubts, AsyncDisposable {
   readonly #parts: Parts
 
   constructor(parts: Parts) {
@@ -117,6 +118,12 @@ export class Libp2pRouter implements Router, Members, AsyncDisposable {
 
   changes(options: CallOptions): AsyncIterable<MemberChange> {
     return this.#parts.members.changes(options)
+  }
+
+  doubt({ id }: Peer): void {
+    const { keeper, members } = this.#parts
+    const member = members.get(id)
+    if (member !== undefined) keeper.check(member)
   }
 
   /** Withdraws everything, as far as a second suffices: from then on hardly anyone turns to this node. */
@@ -176,7 +183,7 @@ export async function createLibp2pRouter(
     bootstrapper === undefined
       ? undefined
       : new Bootstrap({ log, clock, random, members, admission, bootstrapper, remembered })
-  const router = new Libp2pRouter({ node, own, members, provide, lookup, exchange, bootstrap, background })
+  const router = new Libp2pRouter({ node, own, members, keeper, provide, lookup, exchange, bootstrap, background })
 
   const countMembers = (): void => metrics.peers.set(members.size)
   members.subscribe({ joined: countMembers, left: countMembers })
