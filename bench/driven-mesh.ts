@@ -3,6 +3,8 @@ import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { DrivenNode } from '../test/interop/driven-node.ts'
 
+/** Started at the same time: more would make each other late, and take the cores from those that run. */
+const MAX_STARTING = 10
 /** Nodes named to each node to join by. */
 const BOOTSTRAP_PEERS = 2
 const POLL_MS = 20
@@ -21,12 +23,17 @@ export class DrivenMesh implements AsyncDisposable {
     return mesh
   }
 
-  /** Starts `count` more nodes at once. */
+  /** Starts `count` more nodes, some at a time. */
   async grow(count: number): Promise<readonly DrivenNode[]> {
     const known = await Promise.all(this.nodes.slice(0, BOOTSTRAP_PEERS).map(node => node.identity()))
     const peers = known.flatMap(({ multiaddrs }) => multiaddrs)
-    const started = await Promise.all(Array.from({ length: count }, () => this.#start(peers)))
-    this.nodes.push(...started)
+    const started: DrivenNode[] = []
+    while (started.length < count) {
+      const length = Math.min(MAX_STARTING, count - started.length)
+      const some = await Promise.all(Array.from({ length }, () => this.#start(peers)))
+      this.nodes.push(...some)
+      started.push(...some)
+    }
     return started
   }
 

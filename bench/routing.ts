@@ -2,17 +2,21 @@
  * How fast routing answers and what it costs: meshes of real nodes, a process each, on one machine. With many of them a
  * node waits for the CPU more than for the network. Medians of rounds.
  *
- * Run: npm run bench:routing [-- NODES...]    (default: 5 20; with 50 a round takes a minute)
+ * Run: npm run bench:routing [-- NODES|growth...]    (default: 5 20 growth; with 50 there is one round)
  */
-import { randomUUID } from 'node:crypto'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { DrivenNode } from '../test/interop/driven-node.ts'
 import { DrivenMesh, until } from './driven-mesh.ts'
 import { cpuMs, residentMiB } from './process-usage.ts'
+import { GROWTH, growthRound } from './routing/growth.ts'
+import { Batches, freshKeys } from './routing/keys.ts'
+import { Figures, foundPercent, seconds } from './routing/measures.ts'
 import { machine, median, quantile, table } from './statistics.ts'
 
 const ROUNDS = 3
+/** From so many nodes on one round has to do. */
+const LARGE = 50
 /** Keys of the one node that provides some. */
 const KEYS = 10_000
 const LOOKUPS = 1000
@@ -24,40 +28,6 @@ const WITHDRAWN_KEYS = 3
 const CHURN = 5
 /** Until then nodes ask more members than usual, for records may be on their way. */
 const SETTLE_MS = 15_000
-
-/** Figures of one round by what they tell, in the order of the rows. */
-type Figures = Map<string, number>
-
-function freshKeys(count: number): readonly string[] {
-  return Array.from({ length: count }, () => `sha256:${randomUUID().replaceAll('-', '').repeat(2)}`)
-}
-
-/** Keys that no one has looked up before, so that no cache knows them: each batch is another part of the list. */
-class Batches {
-  readonly #keys: readonly string[]
-  #taken = 0
-
-  constructor(keys: readonly string[]) {
-    this.#keys = keys
-  }
-
-  next(count: number): readonly string[] {
-    this.#taken = this.#taken + count > this.#keys.length ? count : this.#taken + count
-    return this.#keys.slice(this.#taken - count, this.#taken)
-  }
-}
-
-async function seconds(action: () => Promise<unknown>): Promise<number> {
-  const started = performance.now()
-  await action()
-  return (performance.now() - started) / 1000
-}
-
-/** How many of `keys` a node finds, in percent. */
-async function foundPercent(node: DrivenNode, keys: readonly string[]): Promise<number> {
-  const holders = await node.find(keys)
-  return (100 * holders.filter(each => each.length > 0).length) / keys.length
-}
 
 /** The least that any of `nodes` finds. */
 async function leastFound(nodes: readonly DrivenNode[], keys: Batches): Promise<number> {
@@ -117,7 +87,7 @@ async function measureWithdrawal(mesh: DrivenMesh, keys: readonly string[], figu
 }
 
 async function round(size: number): Promise<Figures> {
-  const figures: Figures = new Map()
+  const figures = new Figures()
   const keys = freshKeys(KEYS)
   const batches = new Batches(keys.toReversed())
   await using mesh = await DrivenMesh.start(size)
@@ -131,17 +101,38 @@ async function round(size: number): Promise<Figures> {
   return figures
 }
 
-const sizes = process.argv.length > 2 ? process.argv.slice(2).map(Number) : [5, 20]
-const columns: Figures[][] = []
-for (const size of sizes) {
-  const rounds: Figures[] = []
-  while (rounds.length < ROUNDS) rounds.push(await round(size))
-  columns.push(rounds)
+async function rounds(count: number, run: () => Promise<Figures>): Promise<readonly Figures[]> {
+  const done: Figures[] = []
+  while (done.length < count) done.push(await run())
+  return done
 }
-const names = [...(columns[0]?.[0]?.keys() ?? [])]
-const rows = names.map(name =>
-  [name].concat(columns.map(rounds => median(rounds.map(each => each.get(name) ?? Number.NaN)).toFixed(2))),
-)
-process.stdout.write(
-  `${machine()}; medians of ${ROUNDS}.\n\n${table(['', ...sizes.map(size => `${size} nodes`)], rows)}\n`,
-)
+
+/** A table with the names of the figures in its first column. */
+function figuresTable(head: readonly string[], columns: readonly ReadonlyMap<string, number>[]): string {
+  const names = [...(columns[0]?.keys() ?? [])]
+  const rows = names.map(name => [name].concat(columns.map(column => (column.get(name) ?? Number.NaN).toFixed(2))))
+  return table(['', ...head], rows)
+}
+
+/** The median of each figure. */
+function medians(all: readonly Figures[]): ReadonlyMap<string, number> {
+  const names = [...(all[0]?.keys() ?? [])]
+  return new Map(names.map(name => [name, median(all.map(each => each.get(name) ?? Number.NaN))]))
+}
+
+const wanted = process.argv.length > 2 ? process.argv.slice(2) : ['5', '20', 'growth']
+const sizes = wanted.filter(each => each !== 'growth').map(Number)
+const before = machine()
+const columns: ReadonlyMap<string, number>[] = []
+for (const size of sizes) columns.push(medians(await rounds(size < LARGE ? ROUNDS : 1, () => round(size))))
+const grown = wanted.includes('growth') ? await rounds(ROUNDS, growthRound) : []
+process.stdout.write(`${before} before; medians of ${ROUNDS} rounds, one from ${LARGE} nodes on.\n`)
+if (columns.length > 0) {
+  const head = sizes.map(size => `${size} nodes`)
+  process.stdout.write(`\n${figuresTable(head, columns)}\n`)
+}
+if (grown.length > 0) {
+  const name = `${GROWTH.by} join ${GROWTH.from} with ${GROWTH.keys} keys each`
+  const head = grown.map((_, index) => `${name}, round ${index + 1}`)
+  process.stdout.write(`\n${figuresTable(head, grown)}\n`)
+}

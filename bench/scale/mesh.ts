@@ -1,10 +1,6 @@
 import { MAX_CONNECTIONS } from '../../src/routing/libp2p/connections.ts'
-import {
-  DISCOVERY,
-  MAX_CONNECTED_MEMBERS,
-  MAX_PROBES,
-  PING_INTERVAL_MS,
-} from '../../src/routing/libp2p/member-keeper.ts'
+import { MAX_CONNECTED_MEMBERS, MAX_PROBES, PING_INTERVAL_MS } from '../../src/routing/libp2p/member-keeper.ts'
+import { DISCOVERY } from '../../src/routing/libp2p/member-search.ts'
 import { PositionIndex } from '../../src/routing/libp2p/position-index.ts'
 import { ENOUGH_HOLDERS } from '../../src/routing/libp2p/provider-records.ts'
 import { recordKey } from '../../src/routing/libp2p/record-key.ts'
@@ -160,7 +156,10 @@ export class SimulatedMesh {
       position: node.position,
       joinedAt: this.#parts.clock.now(),
       announce: async keys => {
-        if (!node.alive) throw new Error(`${node.name} is dead`)
+        if (!node.alive) {
+          this.#providers.get(from)?.left(node)
+          throw new Error(`${node.name} is dead`)
+        }
         if (this.#connect(from, node)) from.tally.recordDials++
         from.tally.messages++
         from.tally.records += keys.length

@@ -43,6 +43,8 @@ describe('a peer that has no good answer', () => {
       assert.equal(await metric(`spegel_peer_failures_total{reason="${reason}"}`), 1)
       assert.equal(await metric('spegel_mirror_miss_total{reason="peers_failed"}'), 1)
       assert.equal(await metric('spegel_mirror_requests_total{registry="docker.io",cache="miss"}'), 1)
+      // Any answer shows that it is there.
+      assert.equal(env.node.doubted.length, reason === 'timeout' ? 1 : 0)
     })
   }
 
@@ -85,12 +87,13 @@ describe('a peer that has no good answer', () => {
     assert.equal(env.peers[0]?.requests.length, asked)
   })
 
-  test('is a connect failure where nobody listens', async () => {
+  test('is a connect failure where nobody listens, and the router is told', async () => {
     const peer = await ScriptedPeer.start(() => {})
     const gone = { id: 'gone', registry: peer.registry }
     await peer[Symbol.asyncDispose]()
     await using node = await startNode({ peers: [gone] })
     assert.equal((await rawExchange(node.address, { target })).status, 404)
     assert.equal(await node.metric('spegel_peer_failures_total{reason="connect"}'), 1)
+    assert.deepEqual(node.doubted, ['gone'])
   })
 })

@@ -4,7 +4,7 @@ import type { PeerClient } from '../http/peer-client.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import type { DistributionPath } from '../oci/distribution-path.ts'
-import type { Router } from '../routing/router.ts'
+import type { Doubts, Router } from '../routing/router.ts'
 import type { InProgress } from '../store/store.ts'
 import { BlobRelay } from './blob-relay.ts'
 import { ChildLookups } from './child-lookups.ts'
@@ -21,6 +21,8 @@ export type ContentPath = Exclude<DistributionPath, { kind: 'base' }>
 
 export interface MirrorComponents {
   readonly router: Router
+  /** Told of peers that do not answer; default: nobody. */
+  readonly doubts?: Doubts
   readonly peerClient: PeerClient
   readonly metrics: Metrics
   readonly log: Log
@@ -69,8 +71,10 @@ export function createMirror(components: MirrorComponents, options: MirrorOption
   const scores = new MovingPeerScores({ now, random })
   const headerTimes = new HeaderTimes()
   const children = new ChildLookups({ router, log })
+  const { doubts } = components
+  const told = doubts === undefined ? {} : { doubts }
   const commits = inProgress && new CommitWatch({ inProgress, scores, metrics, log, now })
-  const requests = new PeerRequests({ client: peerClient, scores, headerTimes, metrics, log, now }, limits)
+  const requests = new PeerRequests({ client: peerClient, scores, headerTimes, metrics, log, now, ...told }, limits)
   const shared = { router, scores, headerTimes, requests, children, commits, metrics, log, now }
   const settings = { maxPeers: resolveRetries, resolveTimeoutMs, limits }
   const blobs = new BlobRelay(shared, settings)

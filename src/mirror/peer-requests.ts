@@ -1,8 +1,8 @@
 import { formatHostPort } from '../http/host-port.ts'
 import type { PeerClient, PeerResponse } from '../http/peer-client.ts'
 import type { Log } from '../observability/log.ts'
-import type { Metrics } from '../observability/metrics.ts'
-import type { CallOptions, Peer } from '../routing/router.ts'
+import type { Metrics, PeerFailure } from '../observability/metrics.ts'
+import type { CallOptions, Doubts, Peer } from '../routing/router.ts'
 import { isBlameless, peerFailure } from './errors.ts'
 import type { HeaderTimes } from './header-times.ts'
 import { PeerAnswer } from './peer-answer.ts'
@@ -30,6 +30,8 @@ export interface Question<Head> {
 export interface PeerRequestComponents {
   readonly client: PeerClient
   readonly scores: PeerScores
+  /** Default: nobody. */
+  readonly doubts?: Doubts
   readonly headerTimes: HeaderTimes
   readonly metrics: Metrics
   readonly log: Log
@@ -41,6 +43,9 @@ export interface PeerRequestOptions {
   /** Longest wait for a response head, connecting included. */
   readonly headersTimeoutMs: number
 }
+
+/** Failures after which the peer may not be there at all. */
+const UNANSWERED: ReadonlySet<PeerFailure> = new Set(['connect', 'timeout', 'stall'])
 
 /** Asks peers, and keeps the books: scores, counts and the log learn of every outcome exactly once. */
 export class PeerRequests {
@@ -104,11 +109,13 @@ export class PeerRequests {
   }
 
   #failed(peer: Peer, subject: string, error: unknown): void {
-    const { scores, metrics, log } = this.#components
+    const { doubts, scores, metrics, log } = this.#components
     const reason = peerFailure(error)
     metrics.peerFailures.inc({ reason })
     const fields = { subject, peer: formatHostPort(peer.registry), reason, error }
     scores.report(peer, isBlameless(error) ? { type: 'abandoned' } : { type: 'failed', reason })
+    // A quarantine ends within seconds, and would make every one of a dead peer's keys cost another wait.
+    if (UNANSWERED.has(reason)) doubts?.doubt(peer)
     // A peer without the content, or with enough to do, is in order.
     const level = isBlameless(error) || reason === 'busy' ? 'debug' : 'warn'
     log[level]('request to peer failed', fields)

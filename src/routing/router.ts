@@ -34,6 +34,12 @@ export interface Router {
   ready(): boolean
 }
 
+/** Optional capability of a router: it hears of peers that fail those whom it names them to. */
+export interface Doubts {
+  /** `peer` did not answer a request: lookups pass it over until it has shown that it is there. Returns at once. */
+  doubt(peer: Peer): void
+}
+
 /** A peer that became a live member, or no longer is one. */
 export interface MemberChange {
   readonly type: 'joined' | 'left'

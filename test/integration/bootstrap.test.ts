@@ -5,6 +5,7 @@ import { describe, test } from 'node:test'
 import { freePorts, type Ports } from '../free-ports.ts'
 import { temporaryDirectory } from '../temporary-directory.ts'
 import { until } from '../until.ts'
+import { bootstrapMessages, listening, readiness } from './node-state.ts'
 import { RegistryProcess } from './registry-process.ts'
 
 const [FIRST, SECOND] = ['127.0.0.1', '127.0.0.2']
@@ -36,25 +37,16 @@ function byHttp(own: string, host: string, { bootstrap: port }: Ports): readonly
   ]
 }
 
-async function readiness({ url }: RegistryProcess): Promise<number> {
-  const response = await fetch(`${url}/readyz`)
-  await response.body?.cancel()
-  return response.status
-}
-
 function peerId(node: RegistryProcess): unknown {
   return node.log.find(({ msg }) => msg === 'router listens')?.['peer']
-}
-
-function bootstrapLines(node: RegistryProcess): readonly unknown[] {
-  return node.log.map(({ msg }) => msg).filter(msg => typeof msg === 'string' && msg.includes('bootstrap'))
 }
 
 describe('bootstrap', { concurrency: 2 }, () => {
   test('a node that is told of nobody but itself is not ready at first, and ready after ten seconds', async () => {
     await using nodes = await scene()
     const node = nodes.start(FIRST, { flags: byHttp(FIRST, FIRST, nodes.ports) })
-    await until(() => bootstrapLines(node).includes('bootstrap names only this node'))
+    await listening(node)
+    await until(() => bootstrapMessages(node).includes('bootstrap names only this node'))
     assert.equal(await readiness(node), 503)
     await node.ready()
   })
@@ -73,20 +65,21 @@ describe('bootstrap', { concurrency: 2 }, () => {
     const secondAgain = nodes.start(SECOND, { flags: byHttp(SECOND, '127.0.0.9', nodes.ports) })
     await secondAgain.ready()
     assert.deepEqual([firstAgain, secondAgain].map(peerId), [first, second].map(peerId))
-    assert.deepEqual(bootstrapLines(secondAgain), ['bootstrap reached the mesh'])
+    assert.deepEqual(bootstrapMessages(secondAgain), ['bootstrap reached the mesh'])
   })
 
   test('a node whose bootstrap fails or leads nowhere is not ready, and says so once', async () => {
     await using nodes = await scene()
     const failing = nodes.start(FIRST, { flags: byHttp(FIRST, '127.0.0.9', nodes.ports) })
     const lonely = nodes.start(SECOND, { peers: ['127.0.0.9'] })
-    await until(() => bootstrapLines(failing).length > 0 && bootstrapLines(lonely).length > 0)
+    await Promise.all([failing, lonely].map(listening))
+    await until(() => bootstrapMessages(failing).length > 0 && bootstrapMessages(lonely).length > 0)
     assert.equal(await readiness(failing), 503)
     assert.equal(await readiness(lonely), 503)
     await using _found = nodes.start('127.0.0.9', { flags: byHttp('127.0.0.9', '127.0.0.9', nodes.ports) })
     await Promise.all([failing.ready(), lonely.ready()])
-    assert.deepEqual(bootstrapLines(failing), ['bootstrap failed', 'bootstrap reached the mesh'])
-    assert.deepEqual(bootstrapLines(lonely), ['no bootstrap peer can be reached', 'bootstrap reached the mesh'])
+    assert.deepEqual(bootstrapMessages(failing), ['bootstrap failed', 'bootstrap reached the mesh'])
+    assert.deepEqual(bootstrapMessages(lonely), ['no bootstrap peer can be reached', 'bootstrap reached the mesh'])
   })
 
   test('two nodes with one identity both name it, and neither is ready', async () => {

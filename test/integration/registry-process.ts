@@ -18,6 +18,8 @@ export interface RegistryProcessOptions {
   readonly peers: readonly string[]
   /** Flags beside those that the other options give. */
   readonly flags?: readonly string[]
+  /** The command line that runs another one as this process, in a namespace say; default: as it is. */
+  readonly within?: (command: readonly string[]) => readonly string[]
 }
 
 /** A real `spegel registry` process on an address of its own, run from the sources. */
@@ -32,11 +34,12 @@ export class RegistryProcess implements AsyncDisposable {
   #stderr = ''
 
   private constructor(options: RegistryProcessOptions) {
-    const { host, ports, layout, peers, flags = [] } = options
+    const { host, ports, layout, peers, flags = [], within = command => command } = options
     this.host = host
     this.url = `http://${host}:${ports.registry}`
     this.metricsUrl = `http://${host}:${ports.metrics}`
-    const args = [
+    const [program = '', ...args] = within([
+      process.execPath,
       MAIN,
       'registry',
       '--store=oci-layout',
@@ -49,8 +52,8 @@ export class RegistryProcess implements AsyncDisposable {
       ...peers.map(peer => `/ip4/${peer}/tcp/${ports.router}`),
       `--basic-auth-dir=${layout}/none`,
       ...flags,
-    ]
-    this.#child = spawn(process.execPath, args, { env: {}, stdio: ['ignore', 'ignore', 'pipe'] })
+    ])
+    this.#child = spawn(program, args, { env: {}, stdio: ['ignore', 'ignore', 'pipe'] })
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr += text
     })
@@ -92,8 +95,8 @@ export class RegistryProcess implements AsyncDisposable {
     throw new Error(`the node on ${this.host} is not ready:\n${this.#stderr}`)
   }
 
-  /** Sends a signal. */
-  kill(signal: 'SIGKILL' | 'SIGTERM'): void {
+  /** Sends a signal; after SIGSTOP the process keeps its connections, and the kernel accepts new ones, but nobody answers. */
+  kill(signal: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP'): void {
     process.kill(this.pid, signal)
   }
 

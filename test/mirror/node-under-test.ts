@@ -38,6 +38,7 @@ export async function startNode(settings: NodeSettings = {}) {
   const metrics = createMetrics()
   const memory = new MemoryStore()
   const lookups: string[] = []
+  const doubted: string[] = []
   const router: Router = {
     async *lookup(key) {
       lookups.push(key)
@@ -52,6 +53,7 @@ export async function startNode(settings: NodeSettings = {}) {
   const mirror = createMirror(
     {
       router,
+      doubts: { doubt: ({ id }) => doubted.push(id) },
       peerClient,
       metrics,
       log,
@@ -84,6 +86,8 @@ export async function startNode(settings: NodeSettings = {}) {
     metrics,
     /** Keys looked up, in order. */
     lookups,
+    /** Ids of the peers that the router was told not to answer, in order. */
+    doubted,
     /** The value of a metric, as it is exposed. */
     metric: async (name: string): Promise<number> => {
       const { text } = await metrics.render()

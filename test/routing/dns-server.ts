@@ -33,9 +33,10 @@ export class DnsServer implements AsyncDisposable {
     })
   })
 
-  static async start(host: string): Promise<DnsServer> {
+  /** @param port default: any; who asks by resolv.conf(5) asks at 53 */
+  static async start(host: string, port = 0): Promise<DnsServer> {
     const server = new DnsServer()
-    server.#tcp.listen(0, host)
+    server.#tcp.listen(port, host)
     await once(server.#tcp, 'listening')
     server.#udp.bind(server.#port, host)
     await once(server.#udp, 'listening')

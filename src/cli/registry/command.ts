@@ -51,7 +51,7 @@ export async function runRegistry(flags: RegistryFlags, { log, signal: asked }: 
   const peerClient = stack.adopt(createPeerClient({ log }, credentials), client => client.close())
   const mirror = stack.adopt(
     createMirror(
-      { router, peerClient, inProgress, metrics, log },
+      { router, doubts: router, peerClient, inProgress, metrics, log },
       { resolveTimeoutMs: flags.mirrorResolveTimeoutMs, resolveRetries: flags.mirrorResolveRetries },
     ),
     mirror => mirror.close(),

@@ -7,23 +7,19 @@ import type { Connections } from './connections.ts'
 import { DialBackoff } from './dial-backoff.ts'
 import type { Candidate, Dialer } from './dialer.ts'
 import { PeerUnreachableError } from './errors.ts'
+import { type Identified, Introduction } from './introduction.ts'
 import type { KadPeer } from './kad-message.ts'
-import { KadStream } from './kad-stream.ts'
 import { MAX_MEMBERS, type Member, type MemberTable } from './members.ts'
-import { KAD_PROTOCOL, type MeshNode, RECORDS_PROTOCOL } from './node.ts'
+import type { MeshNode } from './node.ts'
 import type { OwnPeer } from './own-peer.ts'
 import { peerIdText } from './peer-id.ts'
-import { positionOf } from './record-key.ts'
 import type { Hello } from './records-message.ts'
-import { RecordsStream } from './records-stream.ts'
-import { decodeEndpoint, endpointOf, formatEndpoint, isSameEndpoint, multiaddrOf } from './router-address.ts'
+import { decodeEndpoint, endpointOf, formatEndpoint, isSameEndpoint } from './router-address.ts'
 
 /** Candidates dialled, or waiting to be. */
 const MAX_ADMISSIONS = 256
 /** Addresses where this node's own id was said to be that are remembered as tried. */
 const MAX_TRIED = 64
-/** Longest wait for a peer to say what it speaks and where it listens. */
-const IDENTIFY_TIMEOUT_MS = 3000
 
 export interface AdmissionComponents {
   readonly log: Log
@@ -36,12 +32,6 @@ export interface AdmissionComponents {
   readonly background: Background
 }
 
-/** What a peer says of itself. */
-interface Identified {
-  readonly protocols: readonly string[]
-  readonly endpoints: readonly Endpoint[]
-}
-
 /**
  * Decides who becomes a member: whoever serves kad and has an IP address that is proven. A dial proves the address that
  * was dialled, and an inbound connection the one that it comes from if the peer says that it listens there. The registry
@@ -49,7 +39,7 @@ interface Identified {
  */
 export class Admission {
   readonly #components: AdmissionComponents
-  readonly #hello: Hello
+  readonly #introduction: Introduction
   readonly #backoff: DialBackoff
   readonly #admissions = new Map<string, Promise<Member | undefined>>()
   readonly #tried = new Set<string>()
@@ -57,7 +47,7 @@ export class Admission {
   /** @param options `hello`: what members are told of this node; its registry port is that of peers that tell none */
   constructor(components: AdmissionComponents, options: { readonly hello: Hello }) {
     this.#components = components
-    this.#hello = options.hello
+    this.#introduction = new Introduction(components, options)
     this.#backoff = new DialBackoff(components.clock)
   }
 
@@ -110,7 +100,7 @@ export class Admission {
     const known = members.get(id)
     if (known !== undefined && known.router.host === source) return
     try {
-      const identified = await this.#identify(connection)
+      const identified = await this.#introduction.identify(connection)
       const { endpoints } = identified
       const moved = members.get(id)
       if (moved !== undefined) {
@@ -172,7 +162,7 @@ export class Admission {
     const { connection, endpoint } = dialled
     const id = connection.remotePeer.toString()
     try {
-      return await this.#welcome(connection, endpoint, await this.#identify(connection))
+      return await this.#welcome(connection, endpoint, await this.#introduction.identify(connection))
     } catch (error) {
       const known = members.get(id)
       if (known !== undefined) return known
@@ -181,45 +171,17 @@ export class Admission {
     }
   }
 
-  /** @throws where the peer does not say, or does not serve kad */
-  async #identify(connection: Connection): Promise<Identified> {
-    const { background, node, own } = this.#components
-    const signal = AbortSignal.any([background.signal, AbortSignal.timeout(IDENTIFY_TIMEOUT_MS)])
-    const { protocols, listenAddrs } = await node.services.identify.identify(connection, { signal })
-    if (!protocols.includes(KAD_PROTOCOL)) throw new Error(`does not serve ${KAD_PROTOCOL}`)
-    const endpoints = listenAddrs.map(endpointOf).filter(endpoint => endpoint !== undefined)
-    return { protocols, endpoints: endpoints.filter(endpoint => !own.listensAt(endpoint)) }
-  }
-
-  /** @throws where the peer says that it speaks the records protocol, and then does not */
-  async #welcome(connection: Connection, endpoint: Endpoint, { protocols }: Identified): Promise<Member> {
-    const { background, clock, connections, members, log } = this.#components
-    const id = connection.remotePeer.toString()
-    const reachable = { id, router: endpoint }
-    const records = protocols.includes(RECORDS_PROTOCOL)
-      ? new RecordsStream(options => connections.open(reachable, RECORDS_PROTOCOL, options), {
-          peer: id,
-          hello: this.#hello,
-        })
-      : undefined
-    const { registryPort } = (await records?.hello({ signal: background.signal })) ?? this.#hello
+  async #welcome(connection: Connection, endpoint: Endpoint, identified: Identified): Promise<Member> {
+    const { connections, log, members } = this.#components
+    const member = await this.#introduction.meet(connection, endpoint, identified)
+    const { id } = member.peer
     const known = members.get(id)
     if (known !== undefined) {
-      records?.close()
+      member.records?.close()
       connections.settleDial(connection)
       return known
     }
     if (!connections.isConnected(id)) throw new PeerUnreachableError(id)
-    const idBytes = connection.remotePeer.toMultihash().bytes
-    const member: Member = {
-      peer: { id, registry: { host: endpoint.host, port: registryPort } },
-      router: endpoint,
-      position: positionOf(idBytes),
-      kadPeer: { id: idBytes, addresses: [multiaddrOf(endpoint).bytes] },
-      stream: new KadStream(options => connections.open(reachable, KAD_PROTOCOL, options), id),
-      records,
-      joinedAt: clock.now(),
-    }
     this.#backoff.clear(id)
     members.add(member)
     log.info('member joined', { peer: id, host: endpoint.host, members: members.size })

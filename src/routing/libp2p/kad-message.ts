@@ -48,9 +48,9 @@ function decodePeer(data: Uint8Array): KadPeer | undefined {
   const addresses: Uint8Array[] = []
   for (const { number, wireType, bytes } of protobufFields(data)) {
     if (wireType !== BYTES) continue
-    if (number === 1) id = Uint8Array.from(bytes)
+    if (number === 1) id = new Uint8Array(bytes)
     else if (number === 2 && bytes.length <= MAX_ADDRESS_BYTES && addresses.length < MAX_ADDRESSES) {
-      addresses.push(Uint8Array.from(bytes))
+      addresses.push(new Uint8Array(bytes))
     }
   }
   return id === undefined || id.length === 0 || id.length > MAX_PEER_ID_BYTES ? undefined : { id, addresses }
@@ -81,7 +81,7 @@ export function decodeKadMessage(data: Uint8Array): KadMessage {
     } else if (wireType !== BYTES) continue
     else if (number === 2) {
       if (bytes.length > MAX_KEY_BYTES) throw new InvalidKadMessageError(`key of ${bytes.length} bytes`)
-      key = Uint8Array.from(bytes)
+      key = new Uint8Array(bytes)
     } else if (number === 8) pushPeer(closer, bytes)
     else if (number === 9) pushPeer(providers, bytes)
   }

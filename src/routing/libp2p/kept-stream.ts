@@ -33,6 +33,8 @@ export class KeptStream<Message extends { readonly type: string }> {
   readonly #open: OpenStream
   readonly #options: KeptStreamOptions<Message>
   #session: Promise<Session<Message>> | undefined
+  /** What that has resolved with. */
+  #ready: Session<Message> | undefined
 
   constructor(open: OpenStream, options: KeptStreamOptions<Message>) {
     this.#open = open
@@ -46,8 +48,9 @@ export class KeptStream<Message extends { readonly type: string }> {
    * @throws {KadStreamBusyError}
    */
   async roundTrip(frames: Uint8Array, request: Message, { signal }: CallOptions): Promise<Message> {
+    signal.throwIfAborted()
     const isKept = this.#session !== undefined
-    const session = await abortable(this.#current(), signal)
+    const session = this.#ready ?? (await abortable(this.#current(), signal))
     try {
       return await abortable(session.roundTrip(frames, request), signal)
     } catch (error) {
@@ -65,7 +68,7 @@ export class KeptStream<Message extends { readonly type: string }> {
   /** Ends the stream; requests under way fail. */
   close(): void {
     const session = this.#session
-    this.#session = undefined
+    this.#forget()
     session?.then(
       open => open.end('was closed by this node'),
       () => {},
@@ -80,18 +83,21 @@ export class KeptStream<Message extends { readonly type: string }> {
 
   async #start(): Promise<Session<Message>> {
     const { peer, protocol, greeting } = this.#options
-    const forget = (): void => {
-      this.#session = undefined
-    }
     try {
       const stream = await this.#open({ signal: AbortSignal.timeout(OPEN_TIMEOUT_MS) })
-      const session = new Session(stream, { peer, protocol, onEnd: forget })
+      const session = new Session(stream, { peer, protocol, onEnd: () => this.#forget() })
       if (greeting !== undefined) greeting.answered(await session.roundTrip(greeting.frame, greeting.message))
+      this.#ready = session
       return session
     } catch (error) {
-      forget()
+      this.#forget()
       if (error instanceof KadStreamError) throw error
       throw new KadStreamError(peer, 'cannot be opened', { cause: error })
     }
+  }
+
+  #forget(): void {
+    this.#session = undefined
+    this.#ready = undefined
   }
 }

@@ -5,7 +5,7 @@ import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { type MeshFixture, routerContract } from '../../../test/contracts/router-contract.ts'
 import { patience } from '../../../test/contracts/store-contract.ts'
 import { MemoryLog } from '../../../test/fakes/memory-log.ts'
-import { ScriptedKadPeer } from '../../../test/routing/scripted-kad-peer.ts'
+import { emptyNode, type Script, ScriptedKadPeer } from '../../../test/routing/scripted-kad-peer.ts'
 import { until } from '../../../test/until.ts'
 import { createMetrics, type Metrics } from '../../observability/metrics.ts'
 import { staticBootstrapper } from './bootstrap-static.ts'
@@ -105,6 +105,24 @@ test('the gauges follow members and records', async () => {
   await second.router[Symbol.asyncDispose]()
   await until(() => first.router.list().length === 0)
   assert.equal(await gauge(first.metrics, 'spegel_peers'), 0)
+})
+
+test('a member that is doubted is passed over until it has answered', async () => {
+  let answers = true
+  const script: Script = (message, stream) => (answers ? emptyNode(message, stream) : undefined)
+  await using peer = await ScriptedKadPeer.start({ host: '127.0.0.3', script })
+  await using node = await start({ host: '127.0.0.1', bootstrapper: staticBootstrapper([peer.multiaddr], 0) })
+  await until(() => node.router.list().length === 1)
+  const [member] = node.router.list()
+  assert.ok(member)
+  node.router.doubt(member)
+  assert.deepEqual(node.router.closest(KEY, 1), [])
+  await until(() => node.router.closest(KEY, 1).length === 1)
+  answers = false
+  node.router.doubt(member)
+  assert.deepEqual(node.router.closest(KEY, 1), [])
+  await until(() => node.router.list().length === 0)
+  node.router.doubt(member)
 })
 
 test('an address in use is an error that names it and the reason', async () => {

@@ -2,7 +2,7 @@ import type { Libp2p } from '@libp2p/interface'
 import type { Log } from '../../observability/log.ts'
 import type { Metrics } from '../../observability/metrics.ts'
 import { systemClock } from '../clock.ts'
-import type { CallOptions, Endpoint, MemberChange, Members, Peer, Router } from '../router.ts'
+import type { CallOptions, Doubts, Endpoint, MemberChange, Members, Peer, Router } from '../router.ts'
 import { Admission } from './admission.ts'
 import { Background } from './background.ts'
 import { Bootstrap, type Bootstrapper } from './bootstrap.ts'
@@ -12,6 +12,7 @@ import { KadServer } from './kad-server.ts'
 import type { KnownMembers } from './known-members.ts'
 import { Lookup } from './lookup.ts'
 import { MemberKeeper } from './member-keeper.ts'
+import { MemberSearch } from './member-search.ts'
 import { MemberTable } from './members.ts'
 import { createNode, KAD_PROTOCOL, type NodeOptions, RECORDS_PROTOCOL, startNode } from './node.ts'
 import { OwnPeer } from './own-peer.ts'
@@ -53,6 +54,7 @@ interface Parts {
   readonly node: Libp2p
   readonly own: OwnPeer
   readonly members: MemberTable
+  readonly keeper: MemberKeeper
   readonly provide: Provide
   readonly lookup: Lookup
   readonly exchange: RecordsExchange
@@ -61,7 +63,7 @@ interface Parts {
 }
 
 /** A {@link Router} that speaks libp2p's kad-dht protocol to the other nodes of the mesh. */
-export class Libp2pRouter implements Router, Members, AsyncDisposable {
+export class Libp2pRouter implements Router, Members, Doubts, AsyncDisposable {
   readonly #parts: Parts
 
   constructor(parts: Parts) {
@@ -118,6 +120,12 @@ export class Libp2pRouter implements Router, Members, AsyncDisposable {
     return this.#parts.members.changes(options)
   }
 
+  doubt({ id }: Peer): void {
+    const { keeper, members } = this.#parts
+    const member = members.get(id)
+    if (member !== undefined) keeper.check(member)
+  }
+
   /** Withdraws everything, as far as a second suffices: from then on hardly anyone turns to this node. */
   async leave(): Promise<void> {
     await this.#parts.provide.leave({ signal: AbortSignal.timeout(LEAVE_TIMEOUT_MS) })
@@ -154,12 +162,13 @@ export async function createLibp2pRouter(
   const dialer = new Dialer({ node, own })
   const connections = new Connections({ clock, node, own, dialer, background })
   const admission = new Admission({ log, clock, node, own, members, dialer, connections, background }, { hello })
-  const keeper = new MemberKeeper({ log, clock, random, own, members, admission, connections, background })
+  const keeper = new MemberKeeper({ log, clock, random, members, admission, connections, background })
+  const search = new MemberSearch({ clock, random, own, members, admission, connections, keeper, background })
   const provide = new Provide({ clock, random, background })
-  const lookup = new Lookup({ clock, members, records, admission, keeper, background })
+  const lookup = new Lookup({ clock, members, records, admission, keeper, search, background })
   const askers = new RecentAskers(clock)
   const limits = new PeerLimits(clock)
-  const exchange = new RecordsExchange({ log, clock, own, members, provide, lookup, askers, background })
+  const exchange = new RecordsExchange({ log, clock, own, members, keeper, provide, lookup, askers, background })
   const kadServer = new KadServer({ own, members, records, askers, provides: key => provide.provides(key) })
   const recordsServer = new RecordsServer({
     records,
@@ -174,7 +183,7 @@ export async function createLibp2pRouter(
     bootstrapper === undefined
       ? undefined
       : new Bootstrap({ log, clock, random, members, admission, bootstrapper, remembered })
-  const router = new Libp2pRouter({ node, own, members, provide, lookup, exchange, bootstrap, background })
+  const router = new Libp2pRouter({ node, own, members, keeper, provide, lookup, exchange, bootstrap, background })
 
   const countMembers = (): void => metrics.peers.set(members.size)
   members.subscribe({ joined: countMembers, left: countMembers })
@@ -193,6 +202,7 @@ export async function createLibp2pRouter(
   exchange.start()
   admission.start()
   keeper.start()
+  search.start()
   provide.start()
   try {
     await startNode(node, listen)

@@ -9,6 +9,7 @@ import type { Peer } from '../router.ts'
 import { frameKadMessage, type KadPeer, kadMessage } from './kad-message.ts'
 import { Lookup } from './lookup.ts'
 import { MemberKeeper } from './member-keeper.ts'
+import { MemberSearch } from './member-search.ts'
 import { ProviderRecords } from './provider-records.ts'
 import { recordKey } from './record-key.ts'
 
@@ -17,7 +18,8 @@ const KEY = 'docker.io/library/busybox:1.37'
 function lookupOn(rig: MeshRig) {
   const records = new ProviderRecords({ ...rig, random: seededRandom(), gauge: { set() {} } })
   const keeper = new MemberKeeper({ ...rig, random: seededRandom() })
-  const lookup = new Lookup({ ...rig, records, keeper })
+  const search = new MemberSearch({ ...rig, keeper, random: seededRandom() })
+  const lookup = new Lookup({ ...rig, records, keeper, search })
   const find = (signal: AbortSignal = patience()): Promise<Peer[]> => Array.fromAsync(lookup.find(KEY, { signal }))
   return { records, lookup, find }
 }
@@ -211,4 +213,17 @@ test('three members are asked, and more while others have just joined', async ()
   rig.clock.advance(11_000)
   await find()
   assert.equal(total(), 7)
+})
+
+test('whom an answer names as nearer to the key becomes a member for the next lookup', async () => {
+  await using rig = await startRig()
+  const { find } = lookupOn(rig)
+  const nearer = await rig.peer('127.0.0.3')
+  const naming: Script = message => kadMessage(message.type, { key: message.key, closer: [nearer.kadPeer] })
+  await rig.join(await rig.peer('127.0.0.2', naming))
+  assert.deepEqual(await find(), [])
+  await until(() => {
+    rig.clock.advance(100)
+    return rig.members.get(nearer.id) !== undefined
+  })
 })

@@ -4,8 +4,10 @@ import { abortable } from './abortable.ts'
 import type { Admission } from './admission.ts'
 import type { Background } from './background.ts'
 import { nameOf } from './bytes-name.ts'
+import { Deadline } from './deadline.ts'
 import { type KadMessage, type KadPeer, kadMessage } from './kad-message.ts'
 import type { MemberKeeper } from './member-keeper.ts'
+import type { MemberSearch } from './member-search.ts'
 import type { Member, MemberTable } from './members.ts'
 import { peerIdText } from './peer-id.ts'
 import { ASKED, ASKED_UNSETTLED, askedCount } from './placement.ts'
@@ -29,7 +31,8 @@ export interface LookupComponents {
   readonly members: MemberTable
   readonly records: ProviderRecords
   readonly admission: Admission
-  readonly keeper: MemberKeeper
+  readonly keeper: Pick<MemberKeeper, 'check'>
+  readonly search: Pick<MemberSearch, 'learn'>
   readonly background: Background
 }
 
@@ -122,8 +125,9 @@ export class Lookup {
 
   /** @returns whether all that were asked have answered. */
   async #ask({ bytes, position }: RecordKey, lookup: SharedLookup, stop: AbortSignal): Promise<boolean> {
-    const { records, keeper } = this.#components
-    const signal = AbortSignal.any([stop, AbortSignal.timeout(LOOKUP_TIMEOUT_MS)])
+    const { records, keeper, search } = this.#components
+    using deadline = new Deadline(stop, LOOKUP_TIMEOUT_MS)
+    const { signal } = deadline
     const request = kadMessage('GET_PROVIDERS', { key: bytes })
     const ask = async (member: Member): Promise<boolean> => {
       let answer: KadMessage
@@ -133,6 +137,8 @@ export class Lookup {
         if (!stop.aborted) keeper.check(member)
         return false
       }
+      // Those nearer to the key than any that this node knows are the ones to ask the next time.
+      search.learn(answer.closer)
       return this.#take(answer.providers, lookup, signal)
     }
     const answers = await Promise.all([
@@ -151,6 +157,7 @@ export class Lookup {
 
   /** @returns whether it became known of each of `providers` if it can be reached. */
   async #take(providers: readonly KadPeer[], lookup: SharedLookup, signal: AbortSignal): Promise<boolean> {
+    if (providers.length === 0) return true
     const { admission } = this.#components
     const take = async (provider: KadPeer): Promise<void> => {
       const member = await admission.admit(provider)

@@ -1,62 +1,18 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { generateKeyPair } from '@libp2p/crypto/keys'
-import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { patience } from '../../../test/contracts/store-contract.ts'
 import { seededRandom } from '../../../test/fakes/seeded-random.ts'
 import { type MeshRig, startRig } from '../../../test/routing/mesh-rig.ts'
-import { emptyNode, type Script, ScriptedKadPeer } from '../../../test/routing/scripted-kad-peer.ts'
+import { emptyNode, ScriptedKadPeer } from '../../../test/routing/scripted-kad-peer.ts'
 import { until } from '../../../test/until.ts'
-import { type KadPeer, kadMessage } from './kad-message.ts'
+import { kadMessage } from './kad-message.ts'
 import { MemberKeeper, type MemberKeeperOptions } from './member-keeper.ts'
-import { multiaddrOf } from './router-address.ts'
 
 function keep(rig: MeshRig, options?: MemberKeeperOptions): MemberKeeper {
   const keeper = new MemberKeeper({ ...rig, random: seededRandom() }, options)
   keeper.start()
   return keeper
 }
-
-/** A node that knows `others`. */
-function knowing(others: readonly ScriptedKadPeer[]): Script {
-  return (message, stream) =>
-    message.type === 'FIND_NODE'
-      ? kadMessage('FIND_NODE', { key: message.key, closer: others.map(({ kadPeer }) => kadPeer) })
-      : emptyNode(message, stream)
-}
-
-test('whom a new member knows become members, and whom those know', async () => {
-  await using rig = await startRig()
-  keep(rig)
-  const third = await rig.peer('127.0.0.4')
-  const second = await rig.peer('127.0.0.3', knowing([third]))
-  const first = await rig.peer('127.0.0.2', knowing([second]))
-  await rig.join(first)
-  await until(() => {
-    rig.clock.advance(100)
-    return rig.members.size === 3
-  })
-})
-
-test('members are asked again a moment after someone joined, then less and less often', async () => {
-  await using rig = await startRig()
-  keep(rig)
-  const peer = await rig.peer('127.0.0.2')
-  await rig.join(peer)
-  const sweeps = (): number => peer.received.filter(({ type }) => type === 'FIND_NODE').length
-  for (const [index, waitMs] of [250, 500, 1000, 2000].entries()) {
-    await until(() => sweeps() === index + 1 && rig.clock.sleeps.includes(waitMs))
-    rig.clock.advance(waitMs)
-  }
-  const late = await rig.peer('127.0.0.3')
-  await until(() => sweeps() === 5)
-  peer.script = knowing([late])
-  await rig.join(await rig.peer('127.0.0.4'))
-  await until(() => {
-    rig.clock.advance(100)
-    return rig.members.get(late.id) !== undefined
-  })
-})
 
 test('members are pinged every thirty seconds', async () => {
   await using rig = await startRig()
@@ -169,7 +125,6 @@ test('a member that ends its connection again at once is not connected to over a
   keep(rig)
   const peer = await rig.peer('127.0.0.2')
   const member = await rig.join(peer)
-  await until(() => peer.received.some(({ type }) => type === 'FIND_NODE'))
   await member.stream.request(kadMessage('PING'), { signal: patience() })
   const events: string[] = []
   for (const event of ['connection:open', 'connection:close'] as const) {
@@ -185,62 +140,4 @@ test('a member that ends its connection again at once is not connected to over a
   await until(() => events.length === 3)
   assert.equal(rig.members.trusted(peer.id), member)
   assert.deepEqual(events, ['connection:close', 'connection:open', 'connection:close'])
-})
-
-test('in a large mesh few of those who become known at once are dialled; the others are named again', async () => {
-  await using rig = await startRig()
-  const strangers: KadPeer[] = []
-  while (strangers.length < 100) {
-    const id = peerIdFromPrivateKey(await generateKeyPair('Ed25519')).toMultihash().bytes
-    strangers.push({ id, addresses: [multiaddrOf({ host: '127.0.0.9', port: 9 }).bytes] })
-  }
-  const answer: Script = (message, stream) =>
-    message.type === 'FIND_NODE'
-      ? kadMessage('FIND_NODE', { key: message.key, closer: strangers })
-      : emptyNode(message, stream)
-  await rig.join(await rig.peer('127.0.0.2', answer))
-  keep(rig, { maxConnectedMembers: 0 })
-  const dialled = (): number => {
-    const failures = rig.log.lines.filter(({ message }) => message === 'peer cannot be reached')
-    return new Set(failures.map(({ fields }) => fields['peer'])).size
-  }
-  await until(() => {
-    rig.clock.advance(50)
-    return dialled() >= 64
-  })
-  assert.ok(dialled() < strangers.length)
-  await until(() => {
-    rig.clock.advance(1000)
-    return dialled() === strangers.length
-  })
-})
-
-test('a sweep asks a bounded number of members', async () => {
-  await using rig = await startRig()
-  const peers: ScriptedKadPeer[] = []
-  while (peers.length < 20) peers.push(await rig.peer(`127.0.0.${peers.length + 2}`))
-  for (const peer of peers) await rig.join(peer)
-  keep(rig)
-  const asked = (): number => peers.filter(({ received }) => received.some(({ type }) => type === 'FIND_NODE')).length
-  await until(() => rig.clock.sleeps.includes(250))
-  rig.clock.advance(250)
-  await until(() => asked() === 16)
-  await until(() => rig.clock.sleeps.includes(500))
-  assert.equal(asked(), 16)
-})
-
-test('of two nodes that learn of each other the one with the greater id waits for the other to dial', async () => {
-  await using rig = await startRig()
-  const strangers = [await rig.peer('127.0.0.2'), await rig.peer('127.0.0.3'), await rig.peer('127.0.0.4')]
-  const [lesser, greater] = [1, -1].map(order =>
-    strangers.filter(({ kadPeer }) => Buffer.compare(rig.own.idBytes, kadPeer.id) === order),
-  )
-  keep(rig)
-  await rig.join(await rig.peer('127.0.0.9', knowing(strangers)))
-  await until(() => greater?.every(({ id }) => rig.members.get(id) !== undefined) ?? false)
-  assert.ok(lesser?.every(({ id }) => rig.members.get(id) === undefined))
-  await until(() => {
-    rig.clock.advance(100)
-    return rig.members.size === 4
-  })
 })

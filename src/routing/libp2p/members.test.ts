@@ -6,7 +6,12 @@ import { compareDistance, positionOf } from './record-key.ts'
 
 /** As far as the table looks at one. */
 function member(id: string): Member {
-  return { peer: { id, registry: { host: '127.0.0.1', port: 5000 } }, position: positionOf(Buffer.from(id)) } as Member
+  const idBytes = Buffer.from(id)
+  return {
+    peer: { id, registry: { host: '127.0.0.1', port: 5000 } },
+    position: positionOf(idBytes),
+    kadPeer: { id: Uint8Array.from(idBytes), addresses: [] as readonly Uint8Array[] },
+  } as Partial<Member> as Member
 }
 
 test('the closest members are those of least distance, in order', () => {
@@ -48,6 +53,15 @@ test('listeners are told of each member that comes and goes, once', () => {
     table.list().map(({ peer }) => peer.id),
     ['second'],
   )
+})
+
+test('a member is known by the bytes of its id for as long as it is one', () => {
+  const table = new MemberTable()
+  const first = member('first')
+  table.add(first)
+  assert.deepEqual([table.knows(Buffer.from('first')), table.knows(Buffer.from('second'))], [true, false])
+  table.remove(first)
+  assert.equal(table.knows(Buffer.from('first')), false)
 })
 
 test('removing an earlier connection of a member leaves the later one', () => {

@@ -8,17 +8,21 @@ import { createLibp2p } from 'libp2p'
 import { announcedEndpoints, isWildcard, type ListenAddress } from './announced-endpoints.ts'
 import { expectClosing } from './closing-connection.ts'
 import { RouterListenError } from './errors.ts'
+import { gatherFrames } from './gathered-frames.ts'
 import { lazyTls } from './lazy-tls.ts'
 import { noiseCrypto } from './noise-crypto.ts'
 import { endpointOf, formatEndpoint, multiaddrOf } from './router-address.ts'
 import { limitStreams, MAX_OPEN_STREAMS } from './stream-limits.ts'
 import { type TwinListener, watchForTwins } from './twins.ts'
+import { writeWhole } from './whole-writes.ts'
 
 /** Go Spegel's protocol id for the standard kad-dht messages. */
 export const KAD_PROTOCOL = '/spegel/kad/1.0.0'
 /** What this node's own kind speaks beside it. */
 export const RECORDS_PROTOCOL = '/spegel/records/1.0.0'
 
+/** How often yamux makes sure of a connection. TCP gives one up on which nothing happens for two minutes. */
+const KEEP_ALIVE_MS = 60_000
 /** A last resort: `connections.ts` keeps far fewer, and chooses better which to close. */
 const MAX_CONNECTIONS = 512
 /** Inbound connections in the middle of their handshake. */
@@ -57,8 +61,15 @@ export async function createNode(options: NodeOptions): Promise<MeshNode> {
     },
     transports: [tcp({ dialOpts: dialOptions(listen) })],
     // In order of preference: TLS costs twice as much.
-    connectionEncrypters: [watchForTwins(noise({ crypto: noiseCrypto }), onTwin), watchForTwins(lazyTls(), onTwin)],
-    streamMuxers: [expectClosing(limitStreams(yamux({ maxEarlyStreams: MAX_OPEN_STREAMS })))],
+    connectionEncrypters: [
+      watchForTwins(writeWhole(noise({ crypto: noiseCrypto })), onTwin),
+      watchForTwins(lazyTls(), onTwin),
+    ],
+    streamMuxers: [
+      expectClosing(
+        gatherFrames(limitStreams(yamux({ maxEarlyStreams: MAX_OPEN_STREAMS, keepAliveInterval: KEEP_ALIVE_MS }))),
+      ),
+    ],
     // Members are pinged over their kad stream, which also keeps that stream from idling out.
     connectionMonitor: { enabled: false },
     connectionManager: {

@@ -11,15 +11,15 @@ function varintBytes(value: number): number[] {
 
 /** A varint field. */
 export function varintField(number: number, value: number): Uint8Array {
-  return Uint8Array.from([number * 8 + VARINT, ...varintBytes(value)])
+  return new Uint8Array([number * 8 + VARINT, ...varintBytes(value)])
 }
 
 /** A length-delimited field: its head and then its bytes. */
 export function bytesField(number: number, content: Uint8Array): readonly Uint8Array[] {
-  return [Uint8Array.from([number * 8 + BYTES, ...varintBytes(content.length)]), content]
+  return [new Uint8Array([number * 8 + BYTES, ...varintBytes(content.length)]), content]
 }
 
 /** One message preceded by its length, as it goes on a stream. */
 export function frame(content: Uint8Array): Uint8Array {
-  return Buffer.concat([Uint8Array.from(varintBytes(content.length)), content])
+  return Buffer.concat([new Uint8Array(varintBytes(content.length)), content])
 }

@@ -234,3 +234,24 @@ test('leaving takes back everything, and does not wait for who does not answer',
   await leaving
   assert.equal(slow.held.size, KEYS.length)
 })
+
+test('keys are placed anew some at a time, so that other work has its turn, by the members that there are then', async () => {
+  await using rig = setup()
+  const keys = Array.from({ length: 3000 }, (_, index) => `many ${index}`)
+  await rig.provide.advertise(keys, { signal: patience() })
+  const targets = [...rig.join(20)]
+  await until(() => targets.every(({ held }) => held.size === keys.length))
+  const late = rig.join(1)
+  targets.push(...late)
+  await setImmediate()
+  const gone = targets.splice(0, 1)
+  for (const target of gone) rig.provide.left(target)
+  targets.push(...rig.join(5))
+  let turns = 0
+  await until(async () => {
+    await setImmediate()
+    turns++
+    return isPlaced(targets, keys)
+  })
+  assert.ok(turns > 2, `placed in ${turns} turns`)
+})

@@ -51,10 +51,13 @@ export interface ProvideComponents {
 export class Provide {
   readonly #components: ProvideComponents
   readonly #members = new PositionIndex<RecordTarget>()
+  /** The same. Keys may go on naming others as told until they are refreshed, for going through all of them takes long. */
+  readonly #present = new Set<RecordTarget>()
   readonly #outboxes = new Map<RecordTarget, Outbox>()
   readonly #keys = new Map<string, ProvidedKey>()
   /** When keys whose holders have changed are placed again. */
   readonly #dueAt = new Map<ProvidedKey, number>()
+  #isPlacing = false
 
   constructor(components: ProvideComponents) {
     this.#components = components
@@ -64,9 +67,10 @@ export class Provide {
     this.#components.background.run('refresh provider records', signal => this.#refreshes(signal))
   }
 
-  /** `member` is there from now on, and holds no record of this node. */
+  /** `member` is there from now on, and holds no record of this node: another object than any that has {@link left}. */
   joined(member: RecordTarget): void {
     this.#members.add(member)
+    this.#present.add(member)
     if (this.#members.size > REPLICATION) {
       this.#placeNear(member)
       return
@@ -79,14 +83,10 @@ export class Provide {
     if (!this.#members.remove(member)) return
     this.#outboxes.get(member)?.close()
     this.#outboxes.delete(member)
-    for (const key of this.#keys.values()) {
-      key.told = without(key.told, member)
-      if (key.former.length > 0) key.former = key.former.filter(each => each.member !== member)
-      key.spared?.delete(member)
-    }
+    this.#present.delete(member)
     if (this.#members.size > REPLICATION) this.#placeNear(member)
     // From here down all members hold every key.
-    else if (this.#members.size === REPLICATION) for (const key of this.#keys.values()) this.#place(key)
+    else if (this.#members.size === REPLICATION) this.#placeSoon(this.#keys.values(), 0)
   }
 
   /** Announces `keys`; resolves when the members at hand have been told, or could not be at the first attempt. */
@@ -140,13 +140,19 @@ export class Provide {
 
   /** Places the keys to which it matters that `member` came or went; in a large mesh not at the same time as all others. */
   #placeNear(member: RecordTarget): void {
-    const { clock, random } = this.#components
+    const concerned = this.#keys.values().filter(key => roughDistance(key.position, member.position) <= key.reach)
     const spreadMs = handOverMs(this.#members.size)
-    for (const key of this.#keys.values()) {
-      if (roughDistance(key.position, member.position) > key.reach) continue
-      if (spreadMs < TICK_MS) this.#place(key)
-      else if (!this.#dueAt.has(key)) this.#dueAt.set(key, clock.now() + random() * spreadMs)
+    this.#placeSoon(concerned, spreadMs < TICK_MS ? 0 : spreadMs)
+  }
+
+  #placeSoon(keys: Iterable<ProvidedKey>, spreadMs: number): void {
+    const { background, clock, random } = this.#components
+    const now = clock.now()
+    for (const key of keys) {
+      if (spreadMs === 0) this.#dueAt.set(key, now)
+      else if (!this.#dueAt.has(key)) this.#dueAt.set(key, now + random() * spreadMs)
     }
+    if (spreadMs === 0) background.run('place keys', signal => this.#placeDue(signal))
   }
 
   /** Tells those who are to hold `key` and were not told. */
@@ -183,7 +189,7 @@ export class Provide {
     const startedAt = clock.now() - phaseMs
     for (let refreshedMs = phaseMs; !signal.aborted; ) {
       await clock.sleep(TICK_MS, { signal })
-      this.#placeDue()
+      await this.#placeDue(signal)
       const nowMs = clock.now() - startedAt
       if (nowMs - refreshedMs < SLICE_MS) continue
       for (const key of this.#keys.values()) if (passes(key, refreshedMs, nowMs)) this.#refresh(key)
@@ -191,27 +197,42 @@ export class Provide {
     }
   }
 
-  #placeDue(): void {
-    const now = this.#components.clock.now()
-    for (const [key, dueAt] of this.#dueAt) {
-      if (dueAt > now) continue
-      this.#dueAt.delete(key)
-      this.#place(key)
+  /** Places the keys that are due, some at once. Who comes or goes meanwhile makes keys due again. */
+  async #placeDue(signal: AbortSignal): Promise<void> {
+    if (this.#isPlacing) return
+    this.#isPlacing = true
+    for (let due = this.#due(); due.length > 0 && !signal.aborted; due = this.#due()) {
+      for (const key of due) {
+        this.#dueAt.delete(key)
+        this.#place(key)
+      }
+      await setImmediate()
     }
+    this.#isPlacing = false
+  }
+
+  #due(): readonly ProvidedKey[] {
+    const now = this.#components.clock.now()
+    return this.#dueAt
+      .entries()
+      .filter(([, dueAt]) => dueAt <= now)
+      .take(KEYS_AT_ONCE)
+      .map(([key]) => key)
+      .toArray()
   }
 
   #refresh(key: ProvidedKey): void {
     for (const [member, refreshes] of key.spared ?? []) {
-      if (refreshes === 0) key.spared?.delete(member)
+      if (refreshes === 0 || !this.#present.has(member)) key.spared?.delete(member)
       else key.spared?.set(member, refreshes - 1)
     }
     const before = key.told
     key.told = []
     this.#place(key)
     const now = this.#components.clock.now()
-    const former = before.filter(member => !key.told.includes(member))
+    const former = before.filter(member => this.#present.has(member) && !key.told.includes(member))
     key.former = [
-      ...key.former.filter(({ until }) => until > now),
+      ...key.former.filter(({ member, until }) => this.#present.has(member) && until > now),
       ...former.map(member => ({ member, until: now + RECORD_TTL_MS })),
     ]
   }
@@ -221,8 +242,4 @@ export class Provide {
 function passes(key: ProvidedKey, fromMs: number, toMs: number): boolean {
   const placeMs = (key.position.readUInt32BE(0) / 2 ** 32) * REFRESH_MS
   return Math.ceil((fromMs - placeMs) / REFRESH_MS) * REFRESH_MS + placeMs < toMs
-}
-
-function without(members: RecordTarget[], member: RecordTarget): RecordTarget[] {
-  return members.includes(member) ? members.filter(each => each !== member) : members
 }

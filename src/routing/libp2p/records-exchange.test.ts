@@ -38,13 +38,19 @@ async function setup() {
   const askers = new RecentAskers(clock)
   const forgotten: number[] = []
   const events: string[] = []
+  const targets: RecordTarget[] = []
   const provide = {
-    joined: ({ kind }: RecordTarget) => void events.push(`joined ${kind}`),
+    joined: (target: RecordTarget) => {
+      targets.push(target)
+      events.push(`joined ${target.kind}`)
+    },
     left: ({ kind }: RecordTarget) => void events.push(`left ${kind}`),
   }
   const lookup = { forget: (_provider: Uint8Array, keys: readonly Uint8Array[]) => void forgotten.push(keys.length) }
   const own = { kadPeer: OWN }
-  const exchange = new RecordsExchange({ log, clock, own, members, provide, lookup, askers, background })
+  const checked: Member[] = []
+  const keeper = { check: (member: Member) => void checked.push(member) }
+  const exchange = new RecordsExchange({ log, clock, own, members, keeper, provide, lookup, askers, background })
   exchange.start()
   const join = async (records: RecordsStream | undefined) => {
     const peerId = peerIdFromPrivateKey(await generateKeyPair('Ed25519'))
@@ -54,7 +60,7 @@ async function setup() {
     members.add(member)
     return { idBytes, member }
   }
-  return { askers, background, events, exchange, forgotten, join, members }
+  return { askers, background, checked, events, exchange, forgotten, join, members, targets }
 }
 
 test('who was told of a provider is told when it is gone, of the keys it asked for, as many at once as a message holds', async () => {
@@ -92,5 +98,21 @@ test('a member that claims to restart over and over is not told everything each 
   const { idBytes } = await join(new NotedStream())
   for (let process = 0; process < 100; process++) exchange.met(idBytes, { type: 'hello', registryPort: 5000, process })
   assert.equal(events.filter(event => event === 'joined spegel').length, 4)
+  await background[Symbol.asyncDispose]()
+})
+
+test('a member that cannot be told of records is checked', async () => {
+  const { background, checked, join, targets } = await setup()
+  const { member } = await join(new NotedStream())
+  await assert.rejects(async () => targets[0]?.announce(KEYS.slice(0, 1), { signal: new AbortController().signal }))
+  assert.deepEqual(checked, [member])
+  await background[Symbol.asyncDispose]()
+})
+
+test('a member that has restarted is another target than before, which nothing is known to have been told', async () => {
+  const { background, exchange, join, targets } = await setup()
+  const { idBytes } = await join(new NotedStream())
+  for (const process of [1, 2]) exchange.met(idBytes, { type: 'hello', registryPort: 5000, process })
+  assert.equal(new Set(targets).size, 2)
   await background[Symbol.asyncDispose]()
 })

@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts'
 import type { Background } from './background.ts'
 import { KadTarget } from './kad-target.ts'
 import type { Lookup } from './lookup.ts'
+import type { MemberKeeper } from './member-keeper.ts'
 import type { Member, MemberTable } from './members.ts'
 import type { OwnPeer } from './own-peer.ts'
 import { peerIdText } from './peer-id.ts'
@@ -28,6 +29,7 @@ export interface RecordsExchangeComponents {
   readonly clock: Pick<Clock, 'now'>
   readonly own: Pick<OwnPeer, 'kadPeer'>
   readonly members: MemberTable
+  readonly keeper: Pick<MemberKeeper, 'check'>
   readonly provide: Pick<Provide, 'joined' | 'left'>
   readonly lookup: Pick<Lookup, 'forget'>
   readonly askers: RecentAskers
@@ -91,20 +93,42 @@ export class RecordsExchange {
   }
 
   #joined(member: Member): void {
-    const { clock, own, provide } = this.#components
-    const { position, records, stream } = member
+    const { clock, provide } = this.#components
     const restarts = new TokenBucket(clock, RESTARTS)
-    const target =
-      records === undefined
-        ? new KadTarget({ position, stream, own: () => own.kadPeer })
-        : new RecordsTarget({ position, stream: records, own: () => own.kadPeer })
-    this.#targets.set(member, target)
-    provide.joined(target)
-    records?.onRestart(() => {
-      if (this.#targets.get(member) !== target || !restarts.take()) return
-      provide.left(target)
+    const begin = (): void => {
+      const target = this.#target(member)
+      this.#targets.set(member, target)
       provide.joined(target)
+    }
+    begin()
+    member.records?.onRestart(() => {
+      const target = this.#targets.get(member)
+      if (target === undefined || !restarts.take()) return
+      provide.left(target)
+      begin()
     })
+  }
+
+  /** `member` as the provide sweep sees it. Where it does not take what it is told, it may be gone. */
+  #target(member: Member): RecordTarget {
+    const { keeper, own } = this.#components
+    const { position, records, stream } = member
+    const parts = { position, own: () => own.kadPeer }
+    const target =
+      records === undefined ? new KadTarget({ ...parts, stream }) : new RecordsTarget({ ...parts, stream: records })
+    return {
+      kind: target.kind,
+      position,
+      retract: (keys, options) => target.retract(keys, options),
+      async announce(keys, options) {
+        try {
+          return await target.announce(keys, options)
+        } catch (error) {
+          if (!options.signal.aborted) keeper.check(member)
+          throw error
+        }
+      },
+    }
   }
 
   /** A member that was away for a moment may be a new process: its hello tells. */
