@@ -9,6 +9,9 @@ const run = promisify(execFile)
 const NAMESPACES = '/run/netns'
 const PREFIX = 'spegel-test'
 const SUBNET = '10.77.0'
+/** Last part of the address of a process that joins. */
+const JOINED = 254
+const BITS_PER_BYTE = 8
 
 let networks = 0
 
@@ -28,6 +31,12 @@ export interface TestHost {
   within(command: readonly string[]): readonly string[]
   /** Drops every packet to and from this host, as a firewall would: nobody is told. */
   blackhole(): Promise<void>
+  /** Drops every packet between this host and `addresses`. */
+  dropBetween(addresses: readonly string[]): Promise<void>
+  /** Slows down what this host sends. */
+  throttle(bytesPerSecond: number): Promise<void>
+  /** Undoes what {@link blackhole} and {@link dropBetween} did to this host. */
+  heal(): Promise<void>
 }
 
 /**
@@ -37,6 +46,7 @@ export interface TestHost {
 export class TestNetwork implements AsyncDisposable {
   readonly hosts: readonly TestHost[]
   readonly #namespaces: readonly string[]
+  #joined = false
 
   private constructor(name: string, count: number) {
     const names = Array.from({ length: count }, (_, index) => `${name}-${index + 1}`)
@@ -57,8 +67,25 @@ export class TestNetwork implements AsyncDisposable {
     return network
   }
 
+  /**
+   * Connects the namespace that this process is in to the hosts.
+   * @returns its address
+   */
+  async join(): Promise<string> {
+    const [bridge = ''] = this.#namespaces
+    const address = `${SUBNET}.${JOINED}`
+    this.#joined = true
+    await run('ip', ['link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'joined', 'netns', bridge])
+    await run('ip', ['-n', bridge, 'link', 'set', 'joined', 'master', 'bridge', 'up'])
+    await run('ip', ['address', 'add', `${address}/24`, 'dev', 'eth0'])
+    await run('ip', ['link', 'set', 'eth0', 'up'])
+    return address
+  }
+
   /** Removes the namespaces; processes in them are to be ended before. */
   async [Symbol.asyncDispose](): Promise<void> {
+    // With its namespaces alone it would go too, but some time later.
+    if (this.#joined) await Promise.allSettled([run('ip', ['link', 'delete', 'eth0'])])
     await Promise.allSettled(this.#namespaces.map(name => run('ip', ['netns', 'delete', name])))
   }
 
@@ -80,15 +107,27 @@ export class TestNetwork implements AsyncDisposable {
 
 function testHost(namespace: string, address: string): TestHost {
   const within = (command: readonly string[]) => ['nsenter', `--net=${NAMESPACES}/${namespace}`, '--', ...command]
+  const execute = async (...command: readonly string[]): Promise<void> => {
+    const [program = '', ...args] = within(command)
+    await run(program, args)
+  }
+  const firewall = (...rule: readonly string[]) => execute('iptables', '-w', ...rule)
   return {
     address,
     within,
     async blackhole() {
-      for (const chain of ['INPUT', 'OUTPUT']) {
-        const [program = '', ...args] = within(['iptables', '-w', '-A', chain, '-j', 'DROP'])
-        await run(program, args)
-      }
+      for (const chain of ['INPUT', 'OUTPUT']) await firewall('-A', chain, '-j', 'DROP')
     },
+    async dropBetween(addresses) {
+      const others = addresses.join(',')
+      await firewall('-A', 'INPUT', '-s', others, '-j', 'DROP')
+      await firewall('-A', 'OUTPUT', '-d', others, '-j', 'DROP')
+    },
+    async throttle(bytesPerSecond) {
+      const shape = ['rate', `${bytesPerSecond * BITS_PER_BYTE}bit`, 'burst', '64kb', 'latency', '200ms']
+      await execute('tc', 'qdisc', 'replace', 'dev', 'eth0', 'root', 'tbf', ...shape)
+    },
+    heal: () => firewall('-F'),
   }
 }
 
