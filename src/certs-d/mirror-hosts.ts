@@ -1,5 +1,5 @@
 import type { TomlTable } from 'smol-toml'
-import type { RegistryUrl } from '../oci/registry-url.ts'
+import { type RegistryUrl, registryHost } from '../oci/registry-url.ts'
 import type { HostsFile } from './hosts-file.ts'
 
 /** A mirror that can't be reached must not hold up a pull: containerd's own limit is 30 s a request. */
@@ -30,7 +30,8 @@ export function mirrorHosts(
     dial_timeout: DIAL_TIMEOUT,
     ...(authorization === undefined ? {} : { header: { Authorization: authorization } }),
   }
-  const server = existing?.server ?? (registry === undefined ? undefined : serverOf(registry))
+  const server =
+    existing?.server ?? (registry === undefined ? undefined : `${registry.scheme}://${registryHost(registry.registry)}`)
   return {
     ...(server === undefined ? {} : { server }),
     serverSettings: existing?.serverSettings ?? {},
@@ -44,10 +45,4 @@ function keptHosts(
   targets: readonly string[],
 ): readonly (readonly [string, TomlTable])[] {
   return [...(existing?.hosts ?? [])].filter(([url]) => !targets.includes(url))
-}
-
-/** Where the registry itself answers, for which docker.io is only a name. */
-function serverOf({ scheme, registry }: RegistryUrl): string {
-  const url = `${scheme}://${registry}`
-  return url === 'https://docker.io' ? 'https://registry-1.docker.io' : url
 }

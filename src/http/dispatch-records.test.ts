@@ -73,6 +73,18 @@ describe('a request', () => {
     assert.doesNotMatch(JSON.stringify(fields), /c2VjcmV0/)
   })
 
+  it('is logged without the credentials of its target', async () => {
+    await using server = await serve([{ path: '/*', handler: 'v2', handle: say('hello') }])
+    using client = await server.connect()
+    client.send(
+      'GET http://user:c2VjcmV0@node/v2/?ns=a.b&token=c2VjcmV0 HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n',
+    )
+    await client.ending
+    const [line] = await server.lines()
+    assert.equal(line?.fields['target'], '/v2/?ns=a.b')
+    assert.doesNotMatch(JSON.stringify(line), /c2VjcmV0/)
+  })
+
   const busy = new DistributionError('TOOMANYREQUESTS', 'enough')
   for (const [what, handle] of Object.entries({ 'not ready': sayNotReady, busy: fail(busy) })) {
     it(`is logged at debug level where a handler chooses to answer 503 (${what})`, async () => {

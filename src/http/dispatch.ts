@@ -4,15 +4,13 @@ import { DistributionError, distributionErrorBody } from '../oci/distribution-er
 import { endShort, sendBytes } from './body.ts'
 import { BodyBrokenError, ClientGoneError, ServerStoppingError } from './errors.ts'
 import type { Exchange, Handler } from './exchange.ts'
+import { loggedTarget } from './request-target.ts'
 
 /** Methods named in labels; the rest share `other`, because a client chooses them. */
 const METHOD_LABELS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
 /** The `code` label where the client hung up before it was answered. */
 const CODE_CLIENT_GONE = 499
-
-/** How much of a request target a log line repeats. */
-const LOGGED_TARGET_CHARACTERS = 256
 
 /** Which requests go to which handler. */
 export interface Route {
@@ -57,8 +55,7 @@ export function dispatch({ routes, metrics, log }: DispatchComponents): Handler 
     const bytes = socket.bytesWritten - bytesBefore
     metrics.httpRequestDuration.observe(labels, seconds)
     metrics.httpResponseSize.observe(labels, bytes)
-    const target = request.url?.slice(0, LOGGED_TARGET_CHARACTERS)
-    const fields = { ...labels, target, client: socket.remoteAddress, seconds, bytes }
+    const fields = { ...labels, target: loggedTarget(exchange), client: socket.remoteAddress, seconds, bytes }
     log[levelOf(error)]('request', error === undefined ? fields : { ...fields, error })
   }
 }

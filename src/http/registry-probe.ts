@@ -1,16 +1,13 @@
 import http from 'node:http'
 import https from 'node:https'
 import { isIP, isIPv4, type LookupFunction } from 'node:net'
-import type { RegistryUrl } from '../oci/registry-url.ts'
+import { type RegistryUrl, registryHost } from '../oci/registry-url.ts'
 import { isOffLimits } from './off-limits.ts'
 import { proxyFor } from './proxy-for.ts'
 
 /** Longest wait for a response head, connecting included: time for one lost packet to be sent again. */
 const TIMEOUT_MS = 2000
 const CLIENT_NAME = 'spegel'
-const DOCKER_HUB = 'docker.io'
-/** Docker Hub answers at another host than its name. */
-const DOCKER_HUB_HOST = 'registry-1.docker.io'
 
 /** What a probe found. */
 export type ProbeResult =
@@ -57,7 +54,7 @@ export function createRegistryProbe(
   const schemes = new Map(named.map(({ registry, scheme }) => [registry, scheme]))
   return async (registry, options) => {
     const scheme = schemes.get(registry)
-    const url = URL.parse(`${scheme ?? 'https'}://${registry === DOCKER_HUB ? DOCKER_HUB_HOST : registry}/v2/`)
+    const url = URL.parse(`${scheme ?? 'https'}://${registryHost(registry)}/v2/`)
     // Such as an address with too large a number in it.
     if (url === null) return { kind: 'off_limits' }
     const host = url.hostname.replace(/^\[|\]$/g, '')

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
-import { parseRequestTarget } from './request-target.ts'
+import { loggedTarget, parseRequestTarget } from './request-target.ts'
 
 describe('parseRequestTarget', () => {
   const cases: readonly (readonly [string, string, string])[] = [
@@ -34,5 +34,23 @@ describe('parseRequestTarget', () => {
         assert.deepEqual([...found.query], Object.entries(query))
       }),
     )
+  })
+})
+
+describe('loggedTarget', () => {
+  for (const [target, logged] of [
+    ['/v2/a/manifests/x?ns=r.example', '/v2/a/manifests/x?ns=r.example'],
+    ['/v2/a/blobs/x?ns=a.b&ns=c.d&account=me&token=secret', '/v2/a/blobs/x?ns=a.b&ns=c.d'],
+    ['/v2/?token=secret', '/v2/'],
+    ['http://user:secret@node/v2/?ns=a.b', '/v2/?ns=a.b'],
+    ['ftp://user:secret@node/v2/', 'no path'],
+    ['user:secret@node:443', 'no path'],
+    ['*', 'no path'],
+  ] as const) {
+    it(`of ${target} is ${logged}`, () => assert.equal(loggedTarget(parseRequestTarget(target)), logged))
+  }
+
+  it('is no longer than 256 characters', () => {
+    assert.equal(loggedTarget(parseRequestTarget(`/${'a'.repeat(300)}`)).length, 256)
   })
 })

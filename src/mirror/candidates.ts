@@ -17,6 +17,8 @@ export interface CandidateOptions {
   readonly key: string
   /** Ids of peers not to be asked. */
   readonly exclude: ReadonlySet<string>
+  /** Whether what an earlier lookup found is of no use; default false. */
+  readonly fresh?: boolean
   /** Ends the lookup. */
   readonly signal: AbortSignal
 }
@@ -69,7 +71,8 @@ export class Candidates implements Disposable {
     }
     try {
       const signal = AbortSignal.any([options.signal, this.#stop.signal])
-      for await (const peer of components.router.lookup(options.key, { signal })) {
+      const { key, fresh = false } = options
+      for await (const peer of components.router.lookup(key, { signal, fresh })) {
         resolved()
         found += 1
         if (!options.exclude.has(peer.id)) this.#waiting.set(peer.id, peer)

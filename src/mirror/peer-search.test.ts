@@ -97,6 +97,46 @@ describe('PeerSearch', () => {
     assert.deepEqual([...env.search.failed], ['a'])
   })
 
+  test('looks once more, afresh, where all that a lookup named have failed', async t => {
+    const env = setUp(t)
+    const found = env.find()
+    await env.finds(a)
+    env.requests[0]?.fail()
+    await env.ends()
+    assert.deepEqual(env.areFresh, [false, true])
+    await env.finds(a, b)
+    assert.deepEqual(env.asked(), ['a', 'b'])
+    env.requests[1]?.answer()
+    assert.equal(await found, 'b')
+  })
+
+  test('looks afresh no longer than for a first peer, and not a third time', async t => {
+    const env = setUp(t)
+    const found = env.find()
+    await env.finds(a)
+    env.requests[0]?.fail()
+    await env.ends()
+    await env.finds(b)
+    env.requests[1]?.fail()
+    await settle()
+    await env.passes(20)
+    await assert.rejects(found, miss('peers_failed'))
+    assert.equal(env.lookups.length, 2)
+  })
+
+  test('does not look afresh once as many peers have failed as may', async t => {
+    const env = setUp(t)
+    const found = env.find()
+    await env.finds(a, b, c)
+    for (const index of [0, 1, 2]) {
+      env.requests[index]?.fail()
+      await settle()
+    }
+    await env.ends()
+    await assert.rejects(found, miss('peers_failed'))
+    assert.equal(env.lookups.length, 1)
+  })
+
   test('waits anew for a peer once none is in flight', async t => {
     const env = setUp(t)
     const found = env.find()

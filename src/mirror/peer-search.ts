@@ -21,6 +21,13 @@ export interface SearchOptions {
   readonly signal: AbortSignal
 }
 
+interface Round<T> {
+  /** Undefined where no peer had a good one. */
+  readonly answer: T | undefined
+  /** Whether all peers that were named were asked, some have failed, and more may be asked. */
+  readonly isExhausted: boolean
+}
+
 /** The peers that one client's request is tried at: first for an answer, later for the rest of one that broke off. */
 export class PeerSearch {
   readonly #components: SearchComponents
@@ -40,12 +47,20 @@ export class PeerSearch {
   }
 
   /**
-   * The first good answer of a peer that has not failed in this search.
+   * The first good answer of a peer that has not failed in this search. Where none of those that the router named has one,
+   * it may have named them from memory: it is asked once more.
    * @throws {MirrorMissError} where none has one
    */
   async find<T>(attempt: Attempt<T>): Promise<T> {
+    const first = await this.#round(attempt, { fresh: false })
+    const { answer } = first.isExhausted ? await this.#round(attempt, { fresh: true }) : first
+    if (answer === undefined) throw new MirrorMissError(this.#options.key, this.#missReason())
+    return answer
+  }
+
+  async #round<T>(attempt: Attempt<T>, { fresh }: { readonly fresh: boolean }): Promise<Round<T>> {
     const { key, signal, maxPeers, resolveTimeoutMs } = this.#options
-    using candidates = new Candidates(this.#components, { key, exclude: this.#excluded, signal })
+    using candidates = new Candidates(this.#components, { key, exclude: this.#excluded, fresh, signal })
     const { answer, failed } = await fetchFromPeers(candidates, attempt, {
       maxPeers: maxPeers - this.#failed.size,
       resolveTimeoutMs,
@@ -53,8 +68,9 @@ export class PeerSearch {
       signal,
     })
     for (const peer of failed) this.drop(peer)
-    if (answer === undefined) throw new MirrorMissError(key, this.#missReason())
-    return answer
+    const { size: failures } = this.#failed
+    const isExhausted = answer === undefined && candidates.ended && failures > 0 && failures < maxPeers
+    return { answer, isExhausted }
   }
 
   /** Notes that `peer` failed; told of a peer whose answer was good at first by whoever read on. */

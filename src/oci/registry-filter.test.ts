@@ -58,13 +58,16 @@ test('a registry that is mirrored excludes no reference of its own and every oth
   )
 })
 
-test('what excludes nothing says so', () => {
-  for (const [mirroredRegistries, registryFilters, excludesNothing] of [
-    [[], [], true],
-    [['https://docker.io', '*'], [], true],
-    [['https://docker.io'], [], false],
-    [[], ['x'], false],
+test('what excludes nothing says so, and what excludes by name', () => {
+  for (const [mirroredRegistries, registryFilters, excludesNothing, excludesNames] of [
+    [[], [], true, false],
+    [['https://docker.io', '*'], [], true, false],
+    [['https://docker.io'], [], false, false],
+    [[], ['x'], false, true],
+    [['https://docker.io'], ['x'], false, true],
   ] as const) {
-    assert.equal(compileFilters({ mirroredRegistries, registryFilters }).excludesNothing, excludesNothing)
+    const filter = compileFilters({ mirroredRegistries, registryFilters })
+    assert.equal(filter.excludesNothing, excludesNothing)
+    assert.equal(filter.excludesNames, excludesNames)
   }
 })

@@ -6,6 +6,8 @@ import { isWildcardRegistry, parseRegistryUrl } from './registry-url.ts'
 export interface ReferenceFilter {
   /** Whether nothing is excluded, whatever is asked about. */
   readonly excludesNothing: boolean
+  /** Whether anything is excluded by its name, so that content whose name is not known yet may turn out to be. */
+  readonly excludesNames: boolean
   /** Why `reference` is neither served, mirrored nor advertised; undefined where it is. */
   exclusion(reference: Reference): 'filtered' | 'not_mirrored' | undefined
 }
@@ -28,6 +30,7 @@ export function compileFilters(settings: FilterSettings): ReferenceFilter {
   const mirrorsAll = named.length < settings.mirroredRegistries.length || named.length === 0
   return {
     excludesNothing: mirrorsAll && filters.length === 0,
+    excludesNames: filters.length > 0,
     exclusion(reference) {
       const text =
         reference.kind === 'tag' ? formatReference(reference) : `${reference.registry}/${reference.repository}`

@@ -4,7 +4,7 @@ import * as fc from 'fast-check'
 import { hostileText } from '../../test/arbitraries/hostile-text.ts'
 import { registries } from '../../test/arbitraries/references.ts'
 import { InvalidRegistryUrlError } from './errors.ts'
-import { isWildcardRegistry, parseRegistryUrl } from './registry-url.ts'
+import { isWildcardRegistry, parseRegistryUrl, registryHost } from './registry-url.ts'
 
 const rejected = [
   '',
@@ -57,4 +57,11 @@ test('any text is a registry URL or an InvalidRegistryUrlError', () => {
 test('_default and * stand for every registry', () => {
   for (const text of ['_default', '*']) assert.equal(isWildcardRegistry(text), true)
   for (const text of ['', 'https://docker.io', 'default', '**']) assert.equal(isWildcardRegistry(text), false)
+})
+
+test('Docker Hub answers at another host than its name, others at theirs', () => {
+  assert.equal(registryHost('docker.io'), 'registry-1.docker.io')
+  for (const registry of ['registry-1.docker.io', 'docker.io:443', 'ghcr.io', 'localhost:5000']) {
+    assert.equal(registryHost(registry), registry)
+  }
 })

@@ -8,6 +8,8 @@ export interface RegistryUrl {
   readonly registry: string
 }
 
+const DOCKER_HUB = { registry: 'docker.io', host: 'registry-1.docker.io' }
+
 const PATTERN = /^(?<scheme>https?):\/\/(?<registry>.*)$/i
 
 /** Whether an entry of `--mirrored-registries` means every registry. */
@@ -24,4 +26,9 @@ export function parseRegistryUrl(text: string): RegistryUrl {
   const { scheme, registry } = PATTERN.exec(text)?.groups ?? {}
   if (scheme === undefined || registry === undefined || !isRegistry(registry)) throw new InvalidRegistryUrlError(text)
   return { scheme: scheme.toLowerCase() === 'http' ? 'http' : 'https', registry }
+}
+
+/** The host, with an optional port, at which `registry` answers. Docker Hub does so at another than its name. */
+export function registryHost(registry: string): string {
+  return registry === DOCKER_HUB.registry ? DOCKER_HUB.host : registry
 }

@@ -16,13 +16,21 @@ export interface CallOptions {
   readonly signal: AbortSignal
 }
 
+export interface LookupOptions extends CallOptions {
+  /**
+   * Whether what an earlier lookup found is of no use, because all the peers that it named failed. One that began a moment
+   * ago is as good as another. Default false.
+   */
+  readonly fresh?: boolean
+}
+
 /** Finds which peers hold a key, and tells peers which keys this node holds. Keys are those of `routingKey`. */
 export interface Router {
   /**
    * Yields peers that advertise `key`, as answers arrive, never oneself and none twice. Ends when all that were asked
    * have answered, or when `signal` aborts (without an error).
    */
-  lookup(key: string, options: CallOptions): AsyncIterable<Peer>
+  lookup(key: string, options: LookupOptions): AsyncIterable<Peer>
   /** Announces `keys` and keeps them announced until withdrawn. Resolves once the peers at hand have been told. */
   advertise(keys: readonly string[], options: CallOptions): Promise<void>
   /**

@@ -11,28 +11,46 @@ export interface RootImage {
 /** An image with a name. */
 export type NamedImage = Required<RootImage>
 
+/** Named images, in two. */
+export interface PartedImages {
+  readonly passed: readonly NamedImage[]
+  readonly excluded: readonly NamedImage[]
+}
+
 /**
- * Parts named images into those that `filter` lets pass and those that it excludes. An image is often named by tag and by
- * digest at once, and filters on tags say nothing of a digest: it is excluded with a tag of its repository that
- * names the same.
+ * Tells which images of a store a filter excludes, from one look to the next. An image is often named by tag and by digest at
+ * once, and filters on tags say nothing of a digest: it is excluded with a tag of its repository that names the same. It
+ * stays so when that tag moves on and leaves it behind, until a tag that passes names it or the image is gone.
  */
-export function partByFilter(
-  images: readonly NamedImage[],
-  filter: ReferenceFilter,
-): { readonly passed: readonly NamedImage[]; readonly excluded: readonly NamedImage[] } {
-  if (filter.excludesNothing) return { passed: images, excluded: [] }
-  const excludedTags = new Set<string>()
-  for (const image of images) {
-    if (image.reference.kind === 'tag' && filter.exclusion(image.reference) !== undefined) {
-      excludedTags.add(nameByDigest(image))
+export class ExcludedImages {
+  readonly filter: ReferenceFilter
+  /** Names by digest that were excluded at the last look; no more than there were images. */
+  #digestNames: ReadonlySet<string> = new Set()
+
+  constructor(filter: ReferenceFilter) {
+    this.filter = filter
+  }
+
+  /** @param images all that there are */
+  part(images: readonly NamedImage[]): PartedImages {
+    if (this.filter.excludesNothing) return { passed: images, excluded: [] }
+    const excludedTags = new Set<string>()
+    const passedTags = new Set<string>()
+    for (const image of images) {
+      if (image.reference.kind !== 'tag') continue
+      const isExcluded = this.filter.exclusion(image.reference) !== undefined
+      ;(isExcluded ? excludedTags : passedTags).add(nameByDigest(image))
     }
+    const isExcluded = (image: NamedImage): boolean => {
+      if (this.filter.exclusion(image.reference) !== undefined) return true
+      if (image.reference.kind === 'tag') return false
+      const name = nameByDigest(image)
+      return excludedTags.has(name) || (this.#digestNames.has(name) && !passedTags.has(name))
+    }
+    const { excluded = [], passed = [] } = Object.groupBy(images, it => (isExcluded(it) ? 'excluded' : 'passed'))
+    this.#digestNames = new Set(excluded.filter(({ reference }) => reference.kind === 'digest').map(nameByDigest))
+    return { passed, excluded }
   }
-  const isExcluded = (image: NamedImage): boolean => {
-    if (filter.exclusion(image.reference) !== undefined) return true
-    return image.reference.kind === 'digest' && excludedTags.has(nameByDigest(image))
-  }
-  const { excluded = [], passed = [] } = Object.groupBy(images, it => (isExcluded(it) ? 'excluded' : 'passed'))
-  return { passed, excluded }
 }
 
 function nameByDigest({ reference, digest }: { readonly reference: Repository; readonly digest: Digest }): string {

@@ -9,7 +9,7 @@ import { OCI_INDEX, OCI_LAYER, OCI_MANIFEST } from '../oci/media-type.ts'
 import { formatReference } from '../oci/reference.ts'
 import { compileFilters, type ReferenceFilter } from '../oci/registry-filter.ts'
 import { EntryTracker } from './entry-tracker.ts'
-import type { RootImage } from './excluded-images.ts'
+import { ExcludedImages, type RootImage } from './excluded-images.ts'
 import { walkImages } from './image-walk.ts'
 
 const { registry } = sampleTag
@@ -34,15 +34,19 @@ function image(config: Digest, ...layers: readonly Digest[]): Manifest {
 interface Circumstances {
   /** Default: nothing. */
   readonly missing?: Digest
+  /** Held beside what the manifests name. Default: nothing. */
+  readonly loose?: Digest
   /** Default: none. */
   readonly filter?: ReferenceFilter
+  /** Default: as if this were the first look. */
+  readonly exclusions?: ExcludedImages
 }
 
 /** Walks; what is no manifest of `manifests` but a child of one is held too, unless it is `missing`. */
 async function walk(
   images: readonly RootImage[],
   manifests: ReadonlyMap<Digest, Manifest>,
-  { missing, filter = noFilter }: Circumstances = {},
+  { missing, loose, filter = noFilter, exclusions = new ExcludedImages(filter) }: Circumstances = {},
 ) {
   const reads: Digest[] = []
   const held = new Set<Digest>()
@@ -52,13 +56,15 @@ async function walk(
     for (const child of children) held.add(child.digest)
   }
   if (missing !== undefined) held.delete(missing)
+  if (loose !== undefined) held.add(loose)
   const readManifest = async (digest: Digest): Promise<Manifest | undefined> => {
     reads.push(digest)
     return manifests.get(digest)
   }
-  let withheld: ReadonlySet<Digest> = new Set()
+  const withheld = new Set<Digest>()
   const [snapshot] = await new EntryTracker().look(async tell => {
-    withheld = await walkImages({ images, held, filter, readManifest }, tell)
+    const found = await walkImages({ images, held, exclusions, readManifest }, tell)
+    for (const digest of held) if (found.has(digest)) withheld.add(digest)
   })
   return { entries: snapshot?.entries ?? [], reads, withheld }
 }
@@ -238,3 +244,59 @@ for (const { names: references, told } of names) {
     )
   })
 }
+
+test('where names are excluded, content that no image uses is withheld; an image without a name is no excluded one', async () => {
+  const [root, layer, loose] = [named('root'), named('layer'), named('loose')]
+  for (const reference of [{ reference: sampleTag }, {}]) {
+    const images = [{ digest: root, ...reference }]
+    const { entries, withheld } = await walk(images, new Map([[root, image(layer)]]), { loose, filter: secretFilter })
+    assert.deepEqual(new Set(entries.map(entry => entry.digest)), new Set([root, layer]))
+    assert.deepEqual(withheld, new Set([loose]))
+  }
+})
+
+test('where only registries are chosen, content that no image uses is told', async () => {
+  const loose = named('loose')
+  const filter = compileFilters({ mirroredRegistries: [`https://${registry}`], registryFilters: [] })
+  const { entries, withheld } = await walk([], new Map(), { loose, filter })
+  assert.deepEqual(entries, [{ kind: 'content', registry: '', digest: loose }])
+  assert.equal(withheld.size, 0)
+})
+
+test('an image that an excluded tag leaves behind under its digest stays withheld until a tag that passes names it', async () => {
+  const { digest } = byDigest
+  const [layer, next] = [named('layer'), named('next')]
+  const manifests = new Map([
+    [digest, image(layer)],
+    [next, index()],
+  ])
+  const exclusions = new ExcludedImages(secretFilter)
+  const left = { digest, reference: byDigest }
+  const moved = { digest: next, reference: secretTag }
+  const looks = [
+    { images: [{ digest, reference: secretTag }, left], told: [] },
+    { images: [moved, left], told: [] },
+    { images: [left], told: [] },
+    { images: [left, { digest, reference: { ...sampleTag, repository: 'another' } }], told: [digest, layer] },
+    { images: [left], told: [] },
+    { images: [left, { digest, reference: sampleTag }], told: [digest, layer] },
+    { images: [left], told: [digest, layer] },
+  ]
+  for (const [look, { images, told }] of looks.entries()) {
+    const { entries, withheld } = await walk(images, manifests, { exclusions })
+    assert.deepEqual([...new Set(entries.map(entry => entry.digest))], told, `look ${look}`)
+    assert.equal(withheld.has(layer), told.length === 0, `look ${look}`)
+  }
+})
+
+test('what was left behind is forgotten with its record, and by another store', async () => {
+  const { digest } = byDigest
+  const manifests = new Map([[digest, index()]])
+  const left = { digest, reference: byDigest }
+  const exclusions = new ExcludedImages(secretFilter)
+  await walk([{ digest, reference: secretTag }, left], manifests, { exclusions })
+  assert.deepEqual((await walk([left], manifests, { exclusions })).entries, [])
+  assert.equal((await walk([left], manifests, { filter: secretFilter })).entries.length, 1)
+  await walk([], manifests, { exclusions })
+  assert.equal((await walk([left], manifests, { exclusions })).entries.length, 1)
+})

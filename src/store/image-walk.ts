@@ -1,9 +1,9 @@
 import { scheduler } from 'node:timers/promises'
 import type { Digest } from '../oci/digest.ts'
 import { childDigests, type Manifest } from '../oci/manifest.ts'
-import type { ReferenceFilter } from '../oci/registry-filter.ts'
 import type { TellEntry } from './entry-tracker.ts'
-import { type NamedImage, partByFilter, type RootImage } from './excluded-images.ts'
+import type { ExcludedImages, NamedImage, RootImage } from './excluded-images.ts'
+import type { Withheld } from './withheld-content.ts'
 
 /** All committed content of a store; a set, or a map by digest. */
 interface HeldContent {
@@ -15,7 +15,8 @@ interface HeldContent {
 export interface StoreInventory {
   readonly images: readonly RootImage[]
   readonly held: HeldContent
-  readonly filter: ReferenceFilter
+  /** Of this store alone: it remembers what it was asked about. */
+  readonly exclusions: ExcludedImages
   /** Reads a manifest that is held; undefined where the content is none. */
   readManifest(digest: Digest): Promise<Manifest | undefined>
 }
@@ -30,13 +31,16 @@ const STEPS_PER_TURN = 4096
  * Tells everything a store can serve: images whose manifest is held, what they refer to and is held, and the rest of the
  * content. Content of several images is told under the registry of each, first that of the first; and what belongs to an
  * image is told again as content of no registry at the end. Of images that the filter excludes nothing is told but what
- * other named images use as well.
- * @returns content that is held and not told, because only excluded images use it
+ * other named images use as well. Where it excludes by name, what no image uses is not told either: it may be part of an
+ * image that is still being pulled and has no name yet.
+ * @returns what is not to be served, for the same reasons
  */
-export async function walkImages(inventory: StoreInventory, tell: TellEntry): Promise<ReadonlySet<Digest>> {
-  const { held } = inventory
+export async function walkImages(inventory: StoreInventory, tell: TellEntry): Promise<Withheld> {
+  const { held, exclusions } = inventory
   const images = inventory.images.filter(image => held.has(image.digest))
-  const { passed, excluded } = partByFilter(images.filter(isNamed), inventory.filter)
+  const parted = exclusions.part(inventory.images.filter(isNamed))
+  const passed = parted.passed.filter(image => held.has(image.digest))
+  const excluded = parted.excluded.filter(image => held.has(image.digest))
   let steps = 0
   const step = async (count = 1): Promise<void> => {
     steps += count
@@ -66,22 +70,33 @@ export async function walkImages(inventory: StoreInventory, tell: TellEntry): Pr
   }
   walked.clear()
 
+  const used = exclusions.filter.excludesNames ? new Set<Digest>() : undefined
+  const pass = (digest: Digest): void => {
+    withheld.delete(digest)
+    used?.add(digest)
+  }
   for (const { reference, digest } of passed) {
     if (reference.kind === 'tag') tell({ kind: 'tag', reference, digest })
     tell({ kind: 'image', registry: reference.registry, digest })
-    withheld.delete(digest)
+    pass(digest)
   }
   for (const { reference, digest } of passed) {
     await walk(digest, child => {
-      withheld.delete(child)
+      pass(child)
       tell({ kind: 'content', registry: reference.registry, digest: child })
     })
   }
 
   const tellRest = (digest: Digest): void => {
-    if (!withheld.has(digest)) tell({ kind: 'content', registry: '', digest })
+    if (withheld.has(digest)) return
+    used?.add(digest)
+    tell({ kind: 'content', registry: '', digest })
   }
-  for (const { digest } of images) await walk(digest, tellRest)
+  for (const { digest } of images) {
+    await walk(digest, tellRest)
+    tellRest(digest)
+  }
+  if (used !== undefined) return { has: digest => !used.has(digest) }
   for (const digest of held.keys()) {
     tellRest(digest)
     await step()

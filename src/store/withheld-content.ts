@@ -1,7 +1,7 @@
 import type { Digest } from '../oci/digest.ts'
 import type { ReferenceFilter } from '../oci/registry-filter.ts'
 
-/** Content that is held but neither served nor advertised, because only images that a filter excludes use it. */
+/** Content that is held but neither served nor advertised, because only images that a filter excludes use it, or none is known to. */
 export interface Withheld {
   has(digest: Digest): boolean
 }
@@ -9,17 +9,17 @@ export interface Withheld {
 /** What was found to be withheld at the last walk of the images. Before the first, all is: any of it may turn out to be. */
 export class WithheldContent implements Withheld {
   readonly #filter: ReferenceFilter
-  #digests: ReadonlySet<Digest> | undefined
+  #found: Withheld | undefined
 
   constructor(filter: ReferenceFilter) {
     this.#filter = filter
   }
 
   has(digest: Digest): boolean {
-    return this.#digests?.has(digest) ?? !this.#filter.excludesNothing
+    return this.#found?.has(digest) ?? !this.#filter.excludesNothing
   }
 
-  replace(digests: ReadonlySet<Digest>): void {
-    this.#digests = digests
+  replace(found: Withheld): void {
+    this.#found = found
   }
 }

@@ -1,6 +1,7 @@
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
 import { createContainerdClient } from '../../src/store/containerd/client.ts'
 import { ContainerdWatcher, type ContainerdWatcherOptions } from '../../src/store/containerd/containerd-watcher.ts'
+import { NamespaceHoldings } from '../../src/store/containerd/namespace-holdings.ts'
 import type { ContentAccess } from '../../src/store/containerd/services.ts'
 import { openBlob, readFrom } from '../../src/store/content-directory/content-files.ts'
 import { ContentNotFoundError } from '../../src/store/errors.ts'
@@ -50,14 +51,16 @@ export async function watchedContainerd(settings: WatcherSettings = {}) {
       return { size: stat.size, read: readFrom(handle), close: () => handle.close() }
     },
   }
+  const holdings = new NamespaceHoldings(client.content)
   const watcher = new ContainerdWatcher(
-    { containerd: client, content: access, filter, log },
+    { containerd: client, content: access, holdings, filter, log },
     { settleMs: 1, rearmIntervalMs: HOUR_MS, resyncIntervalMs: HOUR_MS, collectDelayMs: HOUR_MS, ...settings },
   )
   return {
     containerd,
     log,
     watcher,
+    holdings,
     /** Follows the watcher from its snapshot on. */
     follow: () => new FollowedStore(watcher),
     /** How often a method of containerd was called. */

@@ -6,6 +6,7 @@ import { fingerprintMediaType, isManifestMediaType } from '../../src/oci/media-t
 import { formatReference, type TagReference } from '../../src/oci/reference.ts'
 import { EntryTracker, type TellEntry } from '../../src/store/entry-tracker.ts'
 import { ContentNotFoundError } from '../../src/store/errors.ts'
+import { ExcludedImages } from '../../src/store/excluded-images.ts'
 import { walkImages } from '../../src/store/image-walk.ts'
 import type { Blob, CallOptions, GrowingBlob, Growth, InProgress, Store } from '../../src/store/store.ts'
 import type { StoreEvent, Watcher } from '../../src/store/watcher.ts'
@@ -18,6 +19,7 @@ export class MemoryStore implements Store, InProgress, Watcher {
   readonly #tags = new Map<string, { readonly reference: TagReference; readonly digest: Digest }>()
   readonly #downloads = new Map<Digest, MemoryDownload>()
   readonly #changes = new EventEmitter()
+  readonly #exclusions = new ExcludedImages(noFilter)
   #version = 0
 
   /** Adds complete content. */
@@ -115,7 +117,7 @@ export class MemoryStore implements Store, InProgress, Watcher {
       return isManifestMediaType(fingerprintMediaType(content)) ? parseManifest(content) : undefined
     }
     const [images, held] = [[...this.#tags.values()], new Set(this.#content.keys())]
-    await walkImages({ images, held, filter: noFilter, readManifest }, tell)
+    await walkImages({ images, held, exclusions: this.#exclusions, readManifest }, tell)
   }
 
   #get(digest: Digest): Buffer {

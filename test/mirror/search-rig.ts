@@ -31,9 +31,11 @@ export function setUp(t: TestContext, options: { exclude?: readonly string[]; re
   const findings = new EventEmitter()
   const stop = new AbortController()
   const lookups: AbortSignal[] = []
+  const areFresh: boolean[] = []
   const router: Router = {
-    async *lookup(_key, { signal }) {
+    async *lookup(_key, { signal, fresh = false }) {
       lookups.push(signal)
+      areFresh.push(fresh)
       try {
         for await (const [peer] of on(findings, 'peer', { signal, close: ['end'] })) yield peer
       } catch (error) {
@@ -70,6 +72,7 @@ export function setUp(t: TestContext, options: { exclude?: readonly string[]; re
     find,
     log,
     lookups,
+    areFresh,
     stop,
     metrics,
     asked: () => requests.map(({ peer }) => peer.id),

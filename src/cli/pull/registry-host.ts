@@ -1,3 +1,4 @@
+import { registryHost } from '../../oci/registry-url.ts'
 import { fetchToken, parseBearerChallenge } from './bearer-auth.ts'
 import { Exchange, type ExchangeRequest } from './exchange.ts'
 import type { PullFlags } from './flags.ts'
@@ -66,7 +67,7 @@ export class RegistryHost {
 /** The hosts to ask for `reference`, in order: the mirror if there is one, then upstream. */
 export function hostsFor(flags: Pick<PullFlags, 'reference' | 'mirror' | 'upstream'>): readonly RegistryHost[] {
   const { registry } = flags.reference
-  const upstream = flags.upstream ?? new URL(`https://${upstreamHost(registry)}`)
+  const upstream = flags.upstream ?? new URL(`https://${registryHost(registry)}`)
   return [
     ...(flags.mirror === undefined ? [] : [new RegistryHost('mirror', flags.mirror, { registry })]),
     new RegistryHost('upstream', upstream, { registry }),
@@ -78,10 +79,5 @@ export function hostsFor(flags: Pick<PullFlags, 'reference' | 'mirror' | 'upstre
  * @see https://github.com/containerd/containerd/blob/main/core/remotes/docker/registry.go
  */
 export function isProxy(name: string, registry: string): boolean {
-  return name !== registry && name !== upstreamHost(registry)
-}
-
-/** Docker Hub answers at another host than its name. */
-function upstreamHost(registry: string): string {
-  return registry === 'docker.io' ? 'registry-1.docker.io' : registry
+  return name !== registry && name !== registryHost(registry)
 }

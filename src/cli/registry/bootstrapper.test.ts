@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import http from 'node:http'
 import { test } from 'node:test'
 import { collectTable, readFlags } from '../flags/read-flags.ts'
 import { UsageError } from '../flags/usage-error.ts'
@@ -42,3 +44,21 @@ test('flags of the other kinds do not matter', async () => {
   assert.ok(create(['--bootstrap-kind=dns', ...others, '--static-bootstrap-peers', 'a b']) !== undefined)
   assert.ok(create(['--bootstrap-kind=http', ...others]) !== undefined)
 })
+
+test('--http-bootstrap-peer bootstraps from the /id of that node', async () => {
+  await using peer = http.createServer((request, response) => {
+    response.statusCode = request.url === '/id' ? 200 : 404
+    response.end('[{"Addrs":["/ip4/10.0.0.9"]}]')
+  })
+  peer.listen(0, '127.0.0.1')
+  await once(peer, 'listening')
+  const args = ['--bootstrap-kind=http', `--http-bootstrap-peer=http://127.0.0.1:${portOf(peer)}`]
+  const peers = await create(args)?.peers({ signal: AbortSignal.timeout(5000) })
+  assert.deepEqual(peers?.[0]?.endpoints, [{ host: '10.0.0.9', port: 5001 }])
+})
+
+function portOf(server: http.Server): number {
+  const address = server.address()
+  assert.ok(typeof address === 'object' && address !== null)
+  return address.port
+}

@@ -6,6 +6,7 @@ import { InvalidBootstrapPeerError } from '../../routing/libp2p/errors.ts'
 import { DOMAIN, HTTP_URL, type Kind } from '../flags/kind.ts'
 import { UsageError } from '../flags/usage-error.ts'
 import type { RegistryFlags } from './flags.ts'
+import { peerBootstrapUrl } from './other-release-flags.ts'
 
 /**
  * What names the first peers, as the flags have it; flags of the other kinds are ignored, as in Go Spegel. Undefined where
@@ -13,13 +14,14 @@ import type { RegistryFlags } from './flags.ts'
  * @throws {UsageError} where a flag that the kind needs is missing or names no peer
  */
 export function createBootstrapper(flags: RegistryFlags): Bootstrapper | undefined {
-  const { bootstrapKind: kind, dnsBootstrapDomain: domain, httpBootstrapUrl: url, httpBootstrapCertDir } = flags
+  const { bootstrapKind: kind, dnsBootstrapDomain: domain, httpBootstrapPeer: peer, httpBootstrapCertDir } = flags
   const { port } = flags.routerAddr
   if (kind === 'dns') {
     if (domain === undefined) throw missing('--dns-bootstrap-domain', kind, DOMAIN)
     return dnsBootstrapper({ domain, port })
   }
   if (kind === 'http') {
+    const url = flags.httpBootstrapUrl ?? (peer === undefined ? undefined : peerBootstrapUrl(peer))
     if (url === undefined) throw missing('--http-bootstrap-url', kind, HTTP_URL)
     const certificates = httpBootstrapCertDir === undefined ? {} : { certDirectory: httpBootstrapCertDir }
     return httpBootstrapper({ url, defaultPort: port, ...certificates })

@@ -23,6 +23,7 @@ import { createTagPolicy } from './auto-tags.ts'
 import { createBootstrapper } from './bootstrapper.ts'
 import type { RegistryFlags } from './flags.ts'
 import { openStore } from './open-store.ts'
+import { allRegistryFilters, warnOfNoEffect } from './other-release-flags.ts'
 
 /** How long transfers may go on after a signal to end; then they are ended with FIN, and clients resume elsewhere. */
 const DRAIN_TIMEOUT_MS = 20_000
@@ -40,7 +41,8 @@ export async function runRegistry(flags: RegistryFlags, { log, signal: asked }: 
   const signal = AbortSignal.any([asked, broken.signal])
   await using stack = new AsyncDisposableStack()
   const metrics = createMetrics()
-  const filter = compileFilters(flags)
+  warnOfNoEffect(flags, log)
+  const filter = compileFilters({ ...flags, registryFilters: allRegistryFilters(flags) })
   const basicAuth = await loadBasicAuth(flags.basicAuthDir)
   const credentials = basicAuth === undefined ? {} : { basicAuth }
   const { store, watcher, inProgress, withheld, run } = await openStore(flags, { filter, log, stack })

@@ -87,6 +87,21 @@ const EXPECTED: Readonly<Record<keyof RegistryFlags, Expected>> = {
     is: '--static-bootstrap-peers STATIC_BOOTSTRAP_PEERS list ',
     good: sameText('/ip4/10.0.0.1/tcp/5001', '/ip4/10.0.0.2'),
   },
+  containerdRegistryConfigPath: {
+    is: '--containerd-registry-config-path CONTAINERD_REGISTRY_CONFIG_PATH value ',
+    good: sameText('/etc/containerd/certs.d'),
+  },
+  httpBootstrapPeer: {
+    is: '--http-bootstrap-peer HTTP_BOOTSTRAP_PEER value ',
+    good: { 'http://a.b:8080': new URL('http://a.b:8080') },
+    bad: ['a.b:8080'],
+  },
+  resolveLatestTag: { is: '--resolve-latest-tag RESOLVE_LATEST_TAG switch true', good: { true: true, false: false } },
+  otelEnabled: { is: '--otel-enabled OTEL_ENABLED switch ', good: { true: true, false: false } },
+  otelEndpoint: { is: '--otel-endpoint OTEL_ENDPOINT value ', good: sameText('http://collector:4318') },
+  otelServiceName: { is: '--otel-service-name OTEL_SERVICE_NAME value ', good: sameText('spegel') },
+  otelSampler: { is: '--otel-sampler OTEL_SAMPLER value ', good: sameText('parentbased_always_off', '0.5') },
+  otelInsecure: { is: '--otel-insecure OTEL_INSECURE switch ', good: { true: true, false: false } },
   resolveTags: {
     is: '--resolve-tags RESOLVE_TAGS choice true',
     good: sameText('true', 'false', 'auto'),
@@ -232,6 +247,14 @@ test('defaults hold where nothing is given', () => {
     httpBootstrapUrl: undefined,
     httpBootstrapCertDir: undefined,
     staticBootstrapPeers: [],
+    containerdRegistryConfigPath: undefined,
+    httpBootstrapPeer: undefined,
+    resolveLatestTag: true,
+    otelEnabled: false,
+    otelEndpoint: undefined,
+    otelServiceName: undefined,
+    otelSampler: undefined,
+    otelInsecure: false,
     resolveTags: 'true',
     clusterSecretFile: undefined,
     coalesce: true,
@@ -251,4 +274,6 @@ test('what belongs together goes together', () => {
   checkRegistryFlags(read([], { SPEGEL_STORE: '', SPEGEL_OCI_LAYOUT_PATH: '' }))
   refuses(() => checkRegistryFlags(read([], { SPEGEL_OCI_LAYOUT_PATH: '' })), '--oci-layout-path is required')
   refuses(() => checkRegistryFlags(read([], { BOOTSTRAP_KIND: '' })), '--bootstrap-kind is required: want dns, http or')
+  const both = ['--http-bootstrap-peer=http://a.b', '--http-bootstrap-url=http://a.b/id']
+  refuses(() => checkRegistryFlags(read(both)), '--http-bootstrap-peer and --http-bootstrap-url: want one')
 })

@@ -14,6 +14,7 @@ import {
   TEXT,
 } from '../flags/kind.ts'
 import { UsageError } from '../flags/usage-error.ts'
+import { OTHER_RELEASE_FLAGS } from './other-release-flags.ts'
 
 /** Beyond any sensible number of peers for one request. */
 const MAX_RETRIES = 100
@@ -22,6 +23,7 @@ const MAX_UPLOADS = 65_536
 
 /** Flags of `spegel registry`. Those with an unprefixed environment variable are Go Spegel's. */
 export const REGISTRY_FLAGS = {
+  ...OTHER_RELEASE_FLAGS,
   store: value({
     name: 'store',
     env: 'SPEGEL_STORE',
@@ -94,7 +96,7 @@ export const REGISTRY_FLAGS = {
     name: 'registry-filters',
     env: 'REGISTRY_FILTERS',
     kind: GO_REGEX,
-    help: 'what matches registry/repository[:tag] is neither served nor advertised',
+    help: 'what matches registry/repository[:tag] is neither served nor advertised, nor is content of no known image',
   }),
   mirrorResolveTimeoutMs: value({
     name: 'mirror-resolve-timeout',
@@ -211,5 +213,8 @@ export function checkRegistryFlags(flags: RegistryFlags): void {
   }
   if (flags.bootstrapKind === undefined) {
     throw new UsageError('--bootstrap-kind is required: want dns, http or static')
+  }
+  if (flags.httpBootstrapPeer !== undefined && flags.httpBootstrapUrl !== undefined) {
+    throw new UsageError('--http-bootstrap-peer and --http-bootstrap-url: want one of them')
   }
 }

@@ -2,7 +2,7 @@ import type { Libp2p } from '@libp2p/interface'
 import type { Log } from '../../observability/log.ts'
 import type { Metrics } from '../../observability/metrics.ts'
 import { systemClock } from '../clock.ts'
-import type { CallOptions, Doubts, Endpoint, MemberChange, Members, Peer, Router } from '../router.ts'
+import type { CallOptions, Doubts, Endpoint, LookupOptions, MemberChange, Members, Peer, Router } from '../router.ts'
 import { Admission } from './admission.ts'
 import { Background } from './background.ts'
 import { Bootstrap, type Bootstrapper } from './bootstrap.ts'
@@ -85,7 +85,7 @@ export class Libp2pRouter implements Router, Members, Doubts, AsyncDisposable {
     return this.endpoints.map(endpoint => multiaddrOf(endpoint, this.peerId).toString())
   }
 
-  lookup(key: string, options: CallOptions): AsyncIterable<Peer> {
+  lookup(key: string, options: LookupOptions): AsyncIterable<Peer> {
     return this.#parts.lookup.find(key, options)
   }
 

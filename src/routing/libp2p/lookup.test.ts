@@ -98,6 +98,23 @@ test('concurrent lookups of one key share their questions', async () => {
   assert.equal(asked(peer), 1)
 })
 
+test('a fresh lookup counts on none that began a quarter of a second ago, and is shared like any other', async () => {
+  await using rig = await startRig()
+  const { lookup, find } = lookupOn(rig)
+  const peer = await rig.peer('127.0.0.2')
+  await rig.join(peer)
+  const findAfresh = (): Promise<Peer[]> => Array.fromAsync(lookup.find(KEY, { signal: patience(), fresh: true }))
+  peer.script = holding([peer.kadPeer])
+  assert.equal((await find()).length, 1)
+  peer.script = emptyNode
+  assert.equal((await findAfresh()).length, 1)
+  assert.equal(asked(peer), 1)
+  rig.clock.advance(250)
+  for (const found of await Promise.all([findAfresh(), findAfresh()])) assert.deepEqual(found, [])
+  assert.deepEqual(await find(), [])
+  assert.equal(asked(peer), 2)
+})
+
 test('what was found is known for five seconds, that nothing was found for one', async () => {
   await using rig = await startRig()
   const { find } = lookupOn(rig)

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import type { CallOptions, Peer } from '../router.ts'
+import type { LookupOptions, Peer } from '../router.ts'
 import { abortable } from './abortable.ts'
 import type { Admission } from './admission.ts'
 import type { Background } from './background.ts'
@@ -21,6 +21,8 @@ const MAX_LOCAL = 20
 const LOOKUP_TIMEOUT_MS = 1000
 const FOUND_TTL_MS = 5000
 const NOT_FOUND_TTL_MS = 1000
+/** How long after it began a lookup counts as fresh: many may want a fresh one of the same key at once. */
+const FRESH_FOR_MS = 250
 /** Lookups kept, under way or as cache; the oldest is forgotten first. */
 const MAX_KEPT = 4096
 /** Lookups under way at once; further ones get what this node knows by itself. */
@@ -38,6 +40,7 @@ export interface LookupComponents {
 
 interface Kept {
   readonly lookup: SharedLookup
+  readonly beganAt: number
   readonly expiresAt: number
 }
 
@@ -53,7 +56,7 @@ export class Lookup {
   }
 
   /** Yields live peers that hold `key`, as {@link Router.lookup} says. */
-  async *find(key: string, { signal }: CallOptions): AsyncGenerator<Peer> {
+  async *find(key: string, { signal, fresh = false }: LookupOptions): AsyncGenerator<Peer> {
     const { members, records } = this.#components
     const wanted = recordKey(key)
     const yielded = new Set<string>()
@@ -64,7 +67,7 @@ export class Lookup {
       yielded.add(member.peer.id)
       yield member.peer
     }
-    for await (const peer of this.#shared(wanted).read({ signal })) {
+    for await (const peer of this.#shared(wanted, fresh).read({ signal })) {
       // A cached answer may name a peer that has died since.
       if (yielded.has(peer.id) || members.trusted(peer.id) === undefined) continue
       yield peer
@@ -81,18 +84,21 @@ export class Lookup {
     }
   }
 
-  #shared(wanted: RecordKey): SharedLookup {
+  #shared(wanted: RecordKey, fresh: boolean): SharedLookup {
     const { background, clock } = this.#components
     const key = nameOf(wanted.bytes)
     const kept = this.#kept.get(key)
-    if (kept !== undefined && clock.now() < kept.expiresAt) return kept.lookup
+    const beganAt = clock.now()
+    if (kept !== undefined && beganAt < kept.expiresAt && (!fresh || beganAt - kept.beganAt < FRESH_FOR_MS)) {
+      return kept.lookup
+    }
     const lookup = new SharedLookup()
     if (this.#running >= MAX_RUNNING || background.signal.aborted) {
       lookup.end()
       return lookup
     }
     this.#running++
-    this.#keep(key, { lookup, expiresAt: Number.POSITIVE_INFINITY })
+    this.#keep(key, { lookup, beganAt, expiresAt: Number.POSITIVE_INFINITY })
     background.run('lookup', async signal => {
       let isComplete = false
       try {
@@ -101,16 +107,16 @@ export class Lookup {
         lookup.end()
         this.#running--
       }
-      if (this.#kept.get(key)?.lookup === lookup) this.#settle(key, lookup, isComplete)
+      if (this.#kept.get(key)?.lookup === lookup) this.#settle(key, { lookup, beganAt }, isComplete)
     })
     return lookup
   }
 
   /** Keeps a finished lookup as cache. That nobody holds the key is believed only where all that were asked said so. */
-  #settle(key: string, lookup: SharedLookup, isComplete: boolean): void {
+  #settle(key: string, ended: Omit<Kept, 'expiresAt'>, isComplete: boolean): void {
     const now = this.#components.clock.now()
-    if (!lookup.isEmpty) this.#keep(key, { lookup, expiresAt: now + FOUND_TTL_MS })
-    else if (isComplete) this.#keep(key, { lookup, expiresAt: now + NOT_FOUND_TTL_MS })
+    if (!ended.lookup.isEmpty) this.#keep(key, { ...ended, expiresAt: now + FOUND_TTL_MS })
+    else if (isComplete) this.#keep(key, { ...ended, expiresAt: now + NOT_FOUND_TTL_MS })
     else this.#kept.delete(key)
   }
 

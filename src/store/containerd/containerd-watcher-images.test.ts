@@ -5,6 +5,7 @@ import { sampleTag } from '../../../test/contracts/sample-image.ts'
 import { digestOf } from '../../oci/digest.ts'
 import { formatReference } from '../../oci/reference.ts'
 import { compileFilters } from '../../oci/registry-filter.ts'
+import type { StoreEntry } from '../watcher.ts'
 
 const { registry, repository } = sampleTag
 
@@ -95,16 +96,55 @@ describe('a filter', () => {
     await node.containerd.tag(secret, digest)
     assert.ok(node.watcher.withheld.has(loose), 'before the first look anything may be excluded')
     await using followed = node.follow()
-    await followed.until([content(loose)])
+    await followed.until([])
     const withheld = () => [digest, ...parts, loose].map(it => node.watcher.withheld.has(it))
-    assert.deepEqual(withheld(), [true, ...parts.map(() => true), false])
+    assert.deepEqual(withheld(), [true, ...parts.map(() => true), true])
     await node.containerd.tag(sampleTag, digest)
-    const whole = [...taggedImage(digest, parts), content(loose)]
-    await followed.until(whole)
-    assert.deepEqual(withheld(), [false, ...parts.map(() => false), false])
+    await followed.until(taggedImage(digest, parts))
+    assert.deepEqual(withheld(), [false, ...parts.map(() => false), true])
     node.containerd.untag(sampleTag)
-    await followed.until([content(loose)])
-    assert.deepEqual(withheld(), [true, ...parts.map(() => true), false])
+    await followed.until([])
+    assert.deepEqual(withheld(), [true, ...parts.map(() => true), true])
+  })
+
+  test('withholds what comes without a name, seen or not, until an image that passes has it', async () => {
+    await using node = await watchedContainerd({ filter })
+    await using followed = node.follow()
+    await followed.until([])
+    const { digest, parts } = await node.putImage()
+    assert.ok([digest, ...parts].every(part => node.watcher.withheld.has(part)))
+    const other = await node.containerd.put(Buffer.from('{"schemaVersion":1}'))
+    await node.containerd.tag({ ...sampleTag, tag: 'other' }, other)
+    const known: readonly StoreEntry[] = [
+      { kind: 'tag', reference: { ...sampleTag, tag: 'other' }, digest: other },
+      { kind: 'image', registry, digest: other },
+    ]
+    await followed.until(known)
+    assert.ok([digest, ...parts].every(part => node.watcher.withheld.has(part)))
+    await node.containerd.tag(sampleTag, digest)
+    await followed.until([...known, ...taggedImage(digest, parts)])
+    const told = followed.events.flatMap(event => event.entries)
+    assert.equal(told.length, known.length + taggedImage(digest, parts).length, 'nothing was told before its time')
+    assert.ok([digest, ...parts].every(part => !node.watcher.withheld.has(part)))
+  })
+
+  test('withholds what an excluded tag leaves behind under its digest', async () => {
+    await using node = await watchedContainerd({ filter })
+    const { digest, parts } = await node.putImage()
+    await node.containerd.tag(secret, digest)
+    const target = { digest, size: 1, mediaType: 'application/octet-stream' }
+    node.containerd.setImage(formatReference({ kind: 'digest', registry, repository, digest }), target)
+    await using followed = node.follow()
+    await followed.until([])
+    const next = await node.containerd.put(Buffer.from('{"schemaVersion":1}'))
+    await node.containerd.tag(secret, next)
+    const marker = { ...sampleTag, tag: 'marker' }
+    await node.containerd.tag(marker, next)
+    await followed.until([
+      { kind: 'tag', reference: marker, digest: next },
+      { kind: 'image', registry, digest: next },
+    ])
+    assert.ok([digest, ...parts].every(part => node.watcher.withheld.has(part)))
   })
 
   test('keeps an image from being told under the digest that CRI also names it by', async () => {

@@ -4,9 +4,11 @@ import path from 'node:path'
 import { describe, test } from 'node:test'
 import { content, taggedImage, watchedContainerd } from '../../../test/containerd/watcher-rig.ts'
 import { sampleTag } from '../../../test/contracts/sample-image.ts'
+import { patience } from '../../../test/contracts/store-contract.ts'
 import { until } from '../../../test/until.ts'
 import { type Digest, digestOf } from '../../oci/digest.ts'
 import type { StoreEntry } from '../watcher.ts'
+import { ContainerdUnavailableError } from './errors.ts'
 
 function tagged(name: string, digest: Digest): StoreEntry {
   return { kind: 'tag', reference: { ...sampleTag, tag: name }, digest }
@@ -50,6 +52,23 @@ describe('a containerd that restarts', () => {
       await followed.until(held)
       assert.equal(node.containerd.subscribers, 1)
     }
+  })
+
+  test('is known, while it is away, to hold what was told last, and no more', async () => {
+    await using node = await watchedContainerd()
+    const [held, gone] = [
+      await node.containerd.put(Buffer.from('held')),
+      await node.containerd.put(Buffer.from('gone')),
+    ]
+    const foreign = await node.containerd.put(Buffer.from('of another namespace'), 'moby')
+    await using followed = node.follow()
+    await followed.until([content(held), content(gone)])
+    await node.containerd.collect(gone)
+    await followed.until([content(held)])
+    await node.containerd.stop()
+    const check = (digest: Digest): Promise<void> => node.holdings.check(digest, { signal: patience() })
+    await check(held)
+    for (const digest of [gone, foreign]) await assert.rejects(check(digest), ContainerdUnavailableError)
   })
 
   test('is waited for where it does not run yet', async () => {

@@ -4,6 +4,7 @@ import type { Digest } from '../../oci/digest.ts'
 import type { Manifest } from '../../oci/manifest.ts'
 import type { ReferenceFilter } from '../../oci/registry-filter.ts'
 import { EntryTracker, type TellEntry } from '../entry-tracker.ts'
+import { ExcludedImages } from '../excluded-images.ts'
 import { walkImages } from '../image-walk.ts'
 import type { CallOptions } from '../store.ts'
 import type { StoreEvent, Watcher } from '../watcher.ts'
@@ -12,6 +13,7 @@ import { BlobDirectory } from './blob-directory.ts'
 import { ContainerdError, ContainerdUnavailableError } from './errors.ts'
 import { Inventory } from './inventory.ts'
 import { ManifestReader } from './manifest-reader.ts'
+import type { NamespaceHoldings } from './namespace-holdings.ts'
 import { PendingChanges } from './pending-changes.ts'
 import type { Containerd, ContainerdEvent, ContentAccess } from './services.ts'
 
@@ -39,6 +41,8 @@ const LONGEST_FAILURE_RETRY_MS = 60_000
 export interface ContainerdWatcherComponents {
   readonly containerd: Pick<Containerd, 'images' | 'content' | 'events'>
   readonly content: ContentAccess
+  /** Is told what the namespace holds: all that is advertised is to be served while containerd is away. */
+  readonly holdings: Pick<NamespaceHoldings, 'setListed'>
   readonly filter: ReferenceFilter
   readonly log: Log
 }
@@ -65,12 +69,14 @@ export class ContainerdWatcher implements Watcher {
   readonly withheld: WithheldContent
   readonly #components: ContainerdWatcherComponents
   readonly #manifests: ManifestReader
+  readonly #exclusions: ExcludedImages
   readonly #options: Required<ContainerdWatcherOptions>
 
   constructor(components: ContainerdWatcherComponents, options: ContainerdWatcherOptions = {}) {
     this.withheld = new WithheldContent(components.filter)
     this.#components = components
     this.#manifests = new ManifestReader(components)
+    this.#exclusions = new ExcludedImages(components.filter)
     this.#options = {
       settleMs: options.settleMs ?? SETTLE_MS,
       rearmIntervalMs: options.rearmIntervalMs ?? REARM_INTERVAL_MS,
@@ -105,7 +111,7 @@ export class ContainerdWatcher implements Watcher {
 
   /** Looks again and again, until the connection to containerd breaks or its content directory becomes another. */
   async *#session(tracker: EntryTracker, signal: AbortSignal): AsyncGenerator<readonly StoreEvent[]> {
-    const { containerd, content, log } = this.#components
+    const { containerd, content, holdings, log } = this.#components
     const { settleMs, rearmIntervalMs, resyncIntervalMs } = this.#options
     const ended = new AbortController()
     const subscription = containerd.events.subscribe({ signal: AbortSignal.any([signal, ended.signal]) })
@@ -123,6 +129,7 @@ export class ContainerdWatcher implements Watcher {
         const startedMs = performance.now()
         const changes = pending.take()
         await inventory.update(changes, { signal })
+        holdings.setListed(inventory.held)
         if (changes.everything) pending.addEverything(resyncIntervalMs)
         const told = changes.isEmpty ? [] : await tracker.look(tell => this.#walk(inventory, tell, signal))
         const restMs = Math.min(REST_PER_LOOK * (performance.now() - startedMs), LONGEST_REST_MS)
@@ -167,9 +174,9 @@ export class ContainerdWatcher implements Watcher {
 
   async #walk(inventory: Inventory, tell: TellEntry, signal: AbortSignal): Promise<void> {
     const { images, held } = inventory
-    const { filter } = this.#components
+    const exclusions = this.#exclusions
     const readManifest = (digest: Digest): Promise<Manifest | undefined> => this.#manifests.read(digest, { signal })
-    this.withheld.replace(await walkImages({ images, held, filter, readManifest }, tell))
+    this.withheld.replace(await walkImages({ images, held, exclusions, readManifest }, tell))
   }
 }
 

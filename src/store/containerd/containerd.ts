@@ -46,7 +46,10 @@ export function createContainerdStore(
 ): ContainerdBacked {
   const containerd = createContainerdClient({ log }, { socket, namespace })
   const content = new ContainerdContent({ containerd, log }, { socket, contentPath })
-  const watcher = new ContainerdWatcher({ containerd, content, filter, log }, options.watcher)
+  const watcher = new ContainerdWatcher(
+    { containerd, content, holdings: content.holdings, filter, log },
+    options.watcher,
+  )
   return {
     store: new ContainerdStore({ images: containerd.images, content }),
     watcher,

@@ -30,17 +30,18 @@ export interface ContainerdContentOptions {
  * content that was garbage-collected, or removed by hand, is not found; containerd is asked only whose it is.
  */
 export class ContainerdContent implements ContentAccess {
+  /** What is known of it without asking. */
+  readonly holdings: NamespaceHoldings
   readonly #containerd: Pick<Containerd, 'content'>
   readonly #socket: string
   readonly #root: ContentRoot
-  readonly #holdings: NamespaceHoldings
   #streams = 0
 
   constructor({ containerd, log }: ContainerdContentComponents, { socket, contentPath }: ContainerdContentOptions) {
     this.#containerd = containerd
     this.#socket = socket
     this.#root = new ContentRoot({ introspection: containerd.introspection, log }, { contentPath })
-    this.#holdings = new NamespaceHoldings(containerd.content)
+    this.holdings = new NamespaceHoldings(containerd.content)
   }
 
   directory(options: CallOptions): Promise<string | undefined> {
@@ -84,7 +85,7 @@ export class ContainerdContent implements ContentAccess {
     }
     if (file === undefined) throw new ContentNotFoundError(digest)
     try {
-      await this.#holdings.check(digest, options)
+      await this.holdings.check(digest, options)
       return file
     } catch (error) {
       await file.handle.close()

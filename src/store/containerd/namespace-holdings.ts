@@ -25,6 +25,7 @@ export class NamespaceHoldings {
   readonly #now: () => number
   /** When each digest was last found to be held; oldest first. */
   readonly #heldAtMs = new Map<Digest, number>()
+  #listed: ReadonlySet<Digest> = new Set()
 
   constructor(content: Pick<ContentService, 'info'>, options: NamespaceHoldingsOptions = {}) {
     this.#content = content
@@ -33,7 +34,7 @@ export class NamespaceHoldings {
   }
 
   /**
-   * Makes sure that the namespace holds `digest`. While containerd is away, what was held last is taken to be held.
+   * Makes sure that the namespace holds `digest`. While containerd is away, what was held or listed last is taken to be held.
    * @throws {ContentNotFoundError} where it does not
    * @throws {ContainerdUnavailableError} where that can't be known
    */
@@ -43,11 +44,16 @@ export class NamespaceHoldings {
     try {
       await this.#content.info(digest, options)
     } catch (error) {
-      if (error instanceof ContainerdUnavailableError && heldAtMs !== undefined) return
+      if (error instanceof ContainerdUnavailableError && (heldAtMs !== undefined || this.#listed.has(digest))) return
       this.#heldAtMs.delete(digest)
       throw error
     }
     this.#remember(digest)
+  }
+
+  /** Learns what the namespace was found to hold in all. Whoever found it keeps the set up to date. */
+  setListed(listed: ReadonlySet<Digest>): void {
+    this.#listed = listed
   }
 
   #remember(digest: Digest): void {

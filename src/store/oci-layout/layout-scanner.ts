@@ -12,6 +12,7 @@ import {
   readInside,
 } from '../content-directory/content-files.ts'
 import type { TellEntry } from '../entry-tracker.ts'
+import { ExcludedImages } from '../excluded-images.ts'
 import { walkImages } from '../image-walk.ts'
 import { ManifestCache } from '../manifest-cache.ts'
 import type { CallOptions } from '../store.ts'
@@ -30,7 +31,7 @@ export interface LayoutScannerComponents {
 /** Finds out what is in a set of layouts, and remembers what their images say of their content. */
 export class LayoutScanner {
   readonly withheld: WithheldContent
-  readonly #filter: ReferenceFilter
+  readonly #exclusions: ExcludedImages
   readonly #roots: readonly string[]
   readonly #indexes: readonly IndexFile[]
   readonly #log: Log
@@ -43,7 +44,7 @@ export class LayoutScanner {
 
   constructor(roots: readonly string[], { filter, log }: LayoutScannerComponents) {
     this.withheld = new WithheldContent(filter)
-    this.#filter = filter
+    this.#exclusions = new ExcludedImages(filter)
     this.#roots = roots
     this.#indexes = roots.map(root => new IndexFile(root, log))
     this.#log = log
@@ -83,7 +84,8 @@ export class LayoutScanner {
       else if (manifest !== undefined) [manifest.config, ...manifest.layers].forEach(note)
       return manifest
     }
-    this.withheld.replace(await walkImages({ images, held: this.#held, filter: this.#filter, readManifest }, tell))
+    const inventory = { images, held: this.#held, exclusions: this.#exclusions, readManifest }
+    this.withheld.replace(await walkImages(inventory, tell))
     this.#descriptors = descriptors
   }
 

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { until } from '../../until.ts'
 import { e2e } from './e2e.ts'
+import type { E2eNode } from './e2e-node.ts'
+import type { UpstreamImage } from './upstream/upstream.ts'
 import { within } from './within.ts'
+
+async function assertAdvertisesOnly(node: E2eNode, image: UpstreamImage): Promise<void> {
+  assert.equal(await node.spegel.metric('spegel_advertised_image_tags'), 1)
+  assert.equal(await node.spegel.metric('spegel_advertised_image_digests'), 1)
+  assert.equal(await node.spegel.metric('spegel_advertised_content_digests'), image.contents.size - 1)
+}
 
 const FILTERED = { flags: ['--registry-filters', '^registry\\.test/secret/', ':private$'], nodes: 2 } as const
 e2e(
@@ -17,12 +25,7 @@ e2e(
     ]
     for (const image of [open, ...filtered]) await a.pull(image.name)
     await b.finds(open)
-    // Until an image has its name, its content can't be told from others'.
-    await within(2000, async () => {
-      assert.equal(await a.spegel.metric('spegel_advertised_image_tags'), 1)
-      assert.equal(await a.spegel.metric('spegel_advertised_image_digests'), 1)
-      assert.equal(await a.spegel.metric('spegel_advertised_content_digests'), open.contents.size - 1)
-    })
+    await assertAdvertisesOnly(a, open)
     for (const image of filtered) {
       upstream.forget()
       await b.pull(image.name)
@@ -32,6 +35,31 @@ e2e(
     assert.equal(await a.spegel.metric('spegel_upload_bytes_total'), 0)
   },
 )
+
+e2e('what a filter matches is not offered while it is being pulled, either', FILTERED, async ({ upstream, nodes }) => {
+  const [a, b] = nodes
+  const open = await upstream.push()
+  await a.pull(open.name)
+  await b.finds(open)
+  const secret = await upstream.push({ repository: 'secret/app', layers: [1000, 8_000_000] })
+  const [small = secret.digest, large = secret.digest] = secret.layers
+  upstream.throttle(4_000_000)
+  const pull = a.pull(secret.name)
+  await a.committed(small)
+  await a.containerd.downloading(large)
+  // Under a name that passes, as a node would ask that knows the digest.
+  const asPeer = { 'x-spegel-mirrored': 'true' }
+  const target = `/v2/${open.repository}/blobs/${small}?ns=${upstream.registry}`
+  while ((await a.containerd.downloads()).has(large)) {
+    assert.equal(await a.spegel.status('HEAD', target, asPeer), 404)
+    await assertAdvertisesOnly(a, open)
+  }
+  await pull
+  const other = await upstream.push({ repository: 'team/marker', tag: 'marker' })
+  await a.pull(other.name)
+  await b.finds(other)
+  assert.equal(await a.spegel.status('HEAD', target, asPeer), 404)
+})
 
 for (const contentPath of ['/nonexistent', '']) {
   const options = { flags: [`--containerd-content-path=${contentPath}`], nodes: 2 } as const

@@ -76,8 +76,8 @@ export class SpegelProcess implements AsyncDisposable {
   }
 
   /** Status of a request to its registry listener as containerd makes it; the body is read. */
-  async status(method: string, target: string): Promise<number> {
-    const response = await fetch(this.url + target, { method })
+  async status(method: string, target: string, headers: Readonly<Record<string, string>> = {}): Promise<number> {
+    const response = await fetch(this.url + target, { method, headers })
     await response.arrayBuffer()
     return response.status
   }
