@@ -56,9 +56,16 @@ export interface MemberChange {
 
 /** Optional capability of a router: who else is there. */
 export interface Members {
-  /** The `count` live members whose ids are closest to `key` (XOR of hashes), nearest first. */
-  closest(key: string, count: number): readonly Peer[]
+  /** Peer id of this node, which is none of the members. */
+  readonly peerId: string
+  /**
+   * The `count` live members whose ids are closest to `key` (XOR of hashes), nearest first. `nearerThanSelf`: only those
+   * that are closer to it than this node.
+   */
+  closest(key: string, count: number, options?: { readonly nearerThanSelf?: boolean }): readonly Peer[]
   list(): readonly Peer[]
+  /** The live member with this peer id. */
+  find(id: string): Peer | undefined
   /**
    * What changes from the call on, until `signal` aborts. A reader that falls behind sees only the latest change of a
    * peer; {@link list} is the truth.

@@ -159,6 +159,22 @@ export function routerContract(name: string, setup: () => Promise<MeshFixture>):
     }
   })
 
+  test(`${name}: nodes agree on which of them is closest to a key, oneself included, and find each other by id`, async () => {
+    await using fixture = await setup()
+    const nodes = await joinAll(fixture, 4)
+    const ordered = nodes.map(({ self, router }) => {
+      assert.equal(router.peerId, self.id)
+      const nearer = router.closest(DIGEST, nodes.length, { nearerThanSelf: true }).map(peer => peer.id)
+      const all = router.closest(DIGEST, nodes.length).map(peer => peer.id)
+      assert.deepEqual(all.slice(0, nearer.length), nearer)
+      return [...nearer, self.id, ...all.slice(nearer.length)]
+    })
+    for (const order of ordered) assert.deepEqual(order, ordered[0])
+    for (const { router } of nodes) {
+      for (const { self } of nodes) assert.deepEqual(router.find(self.id), self.id === router.peerId ? undefined : self)
+    }
+  })
+
   test(`${name}: a node is told of members that come and go from the moment it asks`, async () => {
     await using fixture = await setup()
     const [node] = await joinAll(fixture, 2)

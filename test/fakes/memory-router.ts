@@ -52,11 +52,21 @@ class MemoryRouter implements Router, Members, AsyncDisposable {
     return true
   }
 
-  closest(key: string, count: number): readonly Peer[] {
+  get peerId(): string {
+    return this.#self.id
+  }
+
+  closest(key: string, count: number, { nearerThanSelf = false } = {}): readonly Peer[] {
     const { position } = recordKey(key)
+    const own = peerPosition(this.#self)
     return this.list()
+      .filter(peer => !nearerThanSelf || compareDistance(position, peerPosition(peer), own) < 0)
       .toSorted((a, b) => compareDistance(position, peerPosition(a), peerPosition(b)))
       .slice(0, count)
+  }
+
+  find(id: string): Peer | undefined {
+    return this.list().find(peer => peer.id === id)
   }
 
   list(): readonly Peer[] {

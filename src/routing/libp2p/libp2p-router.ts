@@ -20,7 +20,7 @@ import { PeerLimits } from './peer-limits.ts'
 import { Provide } from './provide.ts'
 import { ProviderRecords } from './provider-records.ts'
 import { RecentAskers } from './recent-askers.ts'
-import { recordKey } from './record-key.ts'
+import { compareDistance, recordKey } from './record-key.ts'
 import { createHello, RecordsExchange } from './records-exchange.ts'
 import { RecordsServer } from './records-server.ts'
 import { multiaddrOf } from './router-address.ts'
@@ -108,8 +108,18 @@ export class Libp2pRouter implements Router, Members, Doubts, AsyncDisposable {
     return members.size > 0 || bootstrap === undefined || bootstrap.alone
   }
 
-  closest(key: string, count: number): readonly Peer[] {
-    return this.#parts.members.closest(recordKey(key).position, count).map(member => member.peer)
+  closest(key: string, count: number, { nearerThanSelf = false } = {}): readonly Peer[] {
+    const { own, members } = this.#parts
+    const { position } = recordKey(key)
+    const closest = members.closest(position, count)
+    const nearer = nearerThanSelf
+      ? closest.filter(member => compareDistance(position, member.position, own.position) < 0)
+      : closest
+    return nearer.map(member => member.peer)
+  }
+
+  find(id: string): Peer | undefined {
+    return this.#parts.members.trusted(id)?.peer
   }
 
   list(): readonly Peer[] {

@@ -2,6 +2,7 @@ import type { Libp2p } from '@libp2p/interface'
 import type { Clock } from '../clock.ts'
 import type { Endpoint } from '../router.ts'
 import type { KadPeer } from './kad-message.ts'
+import { positionOf } from './record-key.ts'
 import { endpointOf, multiaddrOf } from './router-address.ts'
 
 /** Interfaces seldom change, and listing them takes longer than answering a message. */
@@ -13,6 +14,8 @@ export class OwnPeer {
   readonly id: string
   /** Peer id as multihash bytes. */
   readonly idBytes: Uint8Array
+  /** Its place in the key space. */
+  readonly position: Buffer
   readonly #node: Libp2p
   readonly #clock: Pick<Clock, 'now'>
   #endpoints: readonly Endpoint[] = []
@@ -23,6 +26,7 @@ export class OwnPeer {
     this.#clock = components.clock
     this.id = components.node.peerId.toString()
     this.idBytes = components.node.peerId.toMultihash().bytes
+    this.position = positionOf(this.idBytes)
   }
 
   /** The addresses this node announces; none before it listens. */
