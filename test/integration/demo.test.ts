@@ -94,8 +94,8 @@ describe('spegel demo', () => {
     assert.equal(status, 0, stderr)
     const result = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as DemoResult
     const { bytes } = demo.image
-    const { pulls, upstream, ...summary } = result
-    assert.deepEqual(Object.keys(result), ['ok', 'nodes', 'image', 'bytes', 'pulls', 'upstream'])
+    const { pulls, upstream, burst, ...summary } = result
+    assert.deepEqual(Object.keys(result), ['ok', 'nodes', 'image', 'bytes', 'pulls', 'upstream', 'burst'])
     assert.deepEqual(summary, { ok: true, nodes: 3, image: MADE_IMAGE_NAME, bytes })
     assert.deepEqual(
       pulls.map(({ node }) => node),
@@ -121,6 +121,14 @@ describe('spegel demo', () => {
       blobRequests: blobContent.length,
       blobBytes: blobContent.reduce((sum, { size }) => sum + size, 0),
     })
+    assert.ok(burst)
+    assert.deepEqual(Object.keys(burst), ['nodes', 'bytes', 'upstream', 'seconds', 'directSeconds'])
+    assert.equal(burst.nodes, 3)
+    assert.equal(burst.seconds.length, 3)
+    assert.ok([...burst.seconds, burst.directSeconds].every(seconds => seconds > 0))
+    // Three layers and the config, once for all nodes.
+    assert.equal(burst.upstream.blobRequests, 4)
+    assert.ok(burst.upstream.blobBytes > 20_000_000 && burst.upstream.blobBytes < burst.bytes)
     assert.deepEqual(left, [])
     await assertGone(demo, 3)
   })

@@ -7,12 +7,13 @@ import type { CommandContext } from '../command.ts'
 import { hostPlatform } from '../pull/host-platform.ts'
 import { pullImage } from '../pull/pull-image.ts'
 import { checkAddresses, nodeAddresses } from './addresses.ts'
+import { BURST_IMAGE_NAME, planBurst, runBurst } from './burst.ts'
 import { DemoFailedError } from './errors.ts'
 import type { DemoFlags } from './flags.ts'
 import { LiveTable } from './live-table.ts'
 import { makeImage } from './make-image.ts'
 import { NodeProcess, ownCommand } from './node-process.ts'
-import type { DemoResult } from './result.ts'
+import type { BurstResult, DemoResult } from './result.ts'
 import { type PullOnto, runScenario } from './scenario.ts'
 import { readSourceImage, type SourceImage } from './source-image.ts'
 import { renderMetricsUrls, renderSummary } from './summary.ts'
@@ -57,14 +58,22 @@ export async function runDemo(flags: DemoFlags, context: CommandContext): Promis
     const view = new LiveTable(context.stderr, { nodes: nodes.map(({ name }) => name), imageBytes: image.bytes })
     const pull = pullFrom(image, upstream)
     const { pulls, failure } = await runScenario({ image, nodes, upstream, pull, view }, { signal })
-    const faults: string[] = failure === undefined ? [] : [failure]
-    for (const { name, layout } of nodes) {
-      const found = await verifyLayout(layout, image.content, { signal })
-      faults.push(...found.map(fault => `${name}: ${fault}`))
-    }
+    const faults = [...(failure === undefined ? [] : [failure]), ...(await verifyAll(nodes, image, { signal }))]
+    const counts = upstream.counts()
+    // What is broken already needs no second scene.
+    const second = faults.length > 0 ? undefined : await startBurst(directory, nodes, { flags, ...context, signal })
+    if (second !== undefined) faults.push(...second.faults)
     const { name, bytes } = image
     const ok = faults.length === 0
-    const result: DemoResult = { ok, nodes: nodes.length, image: name, bytes, pulls, upstream: upstream.counts() }
+    const result: DemoResult = {
+      ok,
+      nodes: nodes.length,
+      image: name,
+      bytes,
+      pulls,
+      upstream: counts,
+      ...(second?.burst === undefined ? {} : { burst: second.burst }),
+    }
     context.stdout.write(flags.json ? `${JSON.stringify(result)}\n` : renderSummary(result, context.stdout))
     if (!ok) throw new DemoFailedError(faults)
     if (flags.once) return
@@ -77,6 +86,51 @@ export async function runDemo(flags: DemoFlags, context: CommandContext): Promis
     if (!context.signal.aborted) broken.signal.throwIfAborted()
     throw error
   }
+}
+
+/** The second scene, with an image and an upstream registry of its own. */
+async function startBurst(
+  directory: string,
+  nodes: readonly NodeProcess[],
+  { flags, stderr, signal }: Pick<CommandContext, 'stderr' | 'signal'> & { readonly flags: DemoFlags },
+): Promise<{ readonly burst?: BurstResult; readonly faults: readonly string[] }> {
+  const { bytesPerSecond, layerBytes } = planBurst(flags.upstreamRate)
+  const source = path.join(directory, 'burst-image')
+  await makeImage(source, layerBytes, BURST_IMAGE_NAME)
+  const image = await readSourceImage(source, hostPlatform())
+  await using upstream = await startUpstream(image, { bytesPerSecond })
+  const { bytes, name, reference } = image
+  stderr.write(`All ${nodes.length} nodes pull ${name} (${formatBytes(bytes)}) at once, which none of them has\n`)
+  const view = new LiveTable(stderr, { nodes: nodes.map(({ name }) => name), imageBytes: bytes })
+  const alone = { mirror: undefined, upstream: upstream.url, into: path.join(directory, 'direct') }
+  const progress = { started: () => {}, advanced: () => {}, finished: () => {} }
+  const outcome = await runBurst(
+    {
+      image,
+      nodes,
+      upstream,
+      view,
+      pull: pullFrom(image, upstream),
+      pullDirect: options => pullImage({ reference, ...alone, platform: hostPlatform(), progress }, options),
+    },
+    { signal },
+  )
+  if ('failure' in outcome) return { faults: [outcome.failure] }
+  return { burst: outcome.burst, faults: await verifyAll(nodes, image, { signal }) }
+}
+
+/** What the nodes lack of the image, one phrase each. */
+async function verifyAll(
+  nodes: readonly NodeProcess[],
+  image: SourceImage,
+  options: { readonly signal: AbortSignal },
+): Promise<readonly string[]> {
+  const faults: string[] = []
+  for (const { name, layout } of nodes) {
+    const found = await verifyLayout(layout, image.content, options)
+    faults.push(...found.map(fault => `${name}: ${fault}`))
+  }
+  return faults
 }
 
 async function sourceImage(flags: DemoFlags, directory: string): Promise<SourceImage> {

@@ -67,3 +67,13 @@ test('a source of a negligible share is left out of the table', () => {
   new LiveTable(terminal, OPTIONS).pulled({ ...WARM, bytes: 1000, from })
   assert.match(stripVTControlCharacters(String(terminal.read())), /← 127\.0\.0\.1\n/)
 })
+
+test('what upstream was asked for is told, on a terminal beside it', () => {
+  const counts = { blobRequests: 4, blobBytes: 900 }
+  const pipe = new PassThrough({ encoding: 'utf8' })
+  new LiveTable(pipe, OPTIONS).upstreamAsked(counts)
+  assert.equal(String(pipe.read()), 'upstream sent 900 B in 4 requests to 2 nodes\n')
+  const terminal = Object.assign(new PassThrough({ encoding: 'utf8' }), { isTTY: true })
+  new LiveTable(terminal, OPTIONS).upstreamAsked(counts)
+  assert.match(stripVTControlCharacters(String(terminal.read())), /upstream {3}● on, sent 900 B in 4 requests\n/)
+})

@@ -1,8 +1,10 @@
 import { styleText } from 'node:util'
 import { formatBytes, formatRate } from '../byte-text.ts'
 import type { CommandContext } from '../command.ts'
+import type { BurstView } from './burst.ts'
 import type { BytesBySource, NodePull } from './result.ts'
 import type { DemoView } from './scenario.ts'
+import type { UpstreamCounts } from './upstream.ts'
 
 /** Shortest time between two paintings of what is on the way. */
 const REPAINT_INTERVAL_MS = 100
@@ -18,11 +20,12 @@ type Style = Parameters<typeof styleText>[0]
 type Row = { readonly state: 'idle' | 'looking' } | { readonly state: 'pulling' | 'pulled'; readonly pull: NodePull }
 
 /** Shows the pulls: on a terminal as a table that is repainted, elsewhere as a line a step. */
-export class LiveTable implements DemoView {
+export class LiveTable implements DemoView, BurstView {
   readonly #terminal: Terminal
   readonly #imageBytes: number
   readonly #rows: Map<string, Row>
   #upstream: 'serving' | 'stopped' = 'serving'
+  #asked = ''
   #paintedLines = 0
   #paintedAtMs = Number.NEGATIVE_INFINITY
 
@@ -54,6 +57,12 @@ export class LiveTable implements DemoView {
     this.#line('upstream is switched off')
   }
 
+  upstreamAsked({ blobRequests, blobBytes }: Pick<UpstreamCounts, 'blobRequests' | 'blobBytes'>): void {
+    this.#asked = `${formatBytes(blobBytes)} in ${blobRequests} requests`
+    this.#paint()
+    this.#line(`upstream sent ${this.#asked} to ${this.#rows.size} nodes`)
+  }
+
   #update(node: string, row: Row): void {
     this.#rows.set(node, row)
     this.#paint()
@@ -76,7 +85,7 @@ export class LiveTable implements DemoView {
 
   #upstreamLine(): string {
     const state = this.#upstream === 'serving' ? this.#style('green', '● on') : this.#style('red', '○ switched off')
-    return `  ${'upstream'.padEnd(NAME_CHARACTERS)} ${state}`
+    return `  ${'upstream'.padEnd(NAME_CHARACTERS)} ${state}${this.#asked === '' ? '' : `, sent ${this.#asked}`}`
   }
 
   #rowLine(node: string, row: Row): string {

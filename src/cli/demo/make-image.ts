@@ -1,4 +1,4 @@
-import { createCipheriv } from 'node:crypto'
+import { createCipheriv, createHash } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Descriptor } from '../../oci/descriptor.ts'
@@ -13,11 +13,15 @@ export const MADE_IMAGE_NAME = 'registry.example/demo/hello:1.0'
 const LAYER_FILE_BYTES = [8_000_000, 20_000_000, 32_000_000] as const
 
 /**
- * Writes an OCI image layout with one image, {@link MADE_IMAGE_NAME}, whose layers hold a file of noise each. The same
- * sizes give the same digests.
+ * Writes an OCI image layout with one image whose layers hold a file of noise each. The same name and sizes give the same
+ * digests, other names other ones.
  * @param directory is created
  */
-export async function makeImage(directory: string, fileBytes: readonly number[] = LAYER_FILE_BYTES): Promise<void> {
+export async function makeImage(
+  directory: string,
+  fileBytes: readonly number[] = LAYER_FILE_BYTES,
+  name: string = MADE_IMAGE_NAME,
+): Promise<void> {
   const blobs = path.join(directory, 'blobs', 'sha256')
   await mkdir(blobs, { recursive: true })
   const write = async (content: Buffer, mediaType: string): Promise<Descriptor> => {
@@ -29,7 +33,7 @@ export async function makeImage(directory: string, fileBytes: readonly number[] 
 
   const layers: Descriptor[] = []
   for (const [index, size] of fileBytes.entries()) {
-    const file = { name: `usr/share/demo/noise-${index + 1}`, content: noise(size, index) }
+    const file = { name: `usr/share/demo/noise-${index + 1}`, content: noise(size, `${index} ${name}`) }
     layers.push(await write(tarArchive([file]), OCI_LAYER))
   }
   const config = await writeJson(
@@ -42,13 +46,14 @@ export async function makeImage(directory: string, fileBytes: readonly number[] 
     OCI_CONFIG,
   )
   const manifest = await writeJson({ schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers }, OCI_MANIFEST)
-  const named = { ...manifest, annotations: { 'io.containerd.image.name': MADE_IMAGE_NAME } }
+  const named = { ...manifest, annotations: { 'io.containerd.image.name': name } }
   const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [named] }
   await writeFile(path.join(directory, 'index.json'), JSON.stringify(index))
   await writeFile(path.join(directory, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }))
 }
 
 /** Bytes that do not compress and are the same each time: the key stream of a cipher with a known key. */
-function noise(size: number, seed: number): Buffer {
-  return createCipheriv('aes-128-ctr', Buffer.alloc(16, seed), Buffer.alloc(16)).update(Buffer.alloc(size))
+function noise(size: number, seed: string): Buffer {
+  const key = createHash('sha256').update(seed).digest().subarray(0, 16)
+  return createCipheriv('aes-128-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(size))
 }

@@ -94,14 +94,14 @@ export async function runScenario(components: ScenarioComponents, options: CallO
 }
 
 /** Adds up the downloads of one pull for the view. */
-class ShownProgress implements PullProgress {
+export class ShownProgress implements PullProgress {
   readonly #node: string
-  readonly #view: DemoView
+  readonly #view: Pick<DemoView, 'pulling'>
   readonly #startedMs = performance.now()
   readonly #from: Record<string, number> = {}
   #bytes = 0
 
-  constructor(node: string, view: DemoView) {
+  constructor(node: string, view: Pick<DemoView, 'pulling'>) {
     this.#node = node
     this.#view = view
   }

@@ -30,6 +30,23 @@ test('the summary says what upstream was spared and how fast pulls were', () => 
   )
 })
 
+test('the summary says what a burst took from upstream, and how long against one pull', () => {
+  const burst = {
+    nodes: 3,
+    bytes: 25_000_000,
+    upstream: { blobRequests: 4, blobBytes: 24_900_000 },
+    seconds: [2.5, 2.75, 2.6],
+    directSeconds: 2.4,
+  }
+  const summary = renderSummary({ ...RESULT, burst }, new PassThrough())
+  assert.ok(
+    summary.endsWith(`
+  burst       3 nodes pull 25.0 MB at once: 24.9 MB from upstream in 4 requests
+              the last after 2.75 s; one direct pull takes 2.40 s
+`),
+  )
+})
+
 test('a failure is not dressed up', () => {
   const summary = renderSummary({ ...RESULT, ok: false }, new PassThrough())
   assert.match(summary, /^\n✗ Not every node has the whole image\.\n/)

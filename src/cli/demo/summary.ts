@@ -1,11 +1,11 @@
 import type { Writable } from 'node:stream'
 import { styleText } from 'node:util'
 import { formatBytes, formatRate } from '../byte-text.ts'
-import type { DemoResult, NodePull } from './result.ts'
+import type { BurstResult, DemoResult, NodePull } from './result.ts'
 
 /** What the demo has shown, for a person. Styled where `stream` is a terminal. */
 export function renderSummary(result: DemoResult, stream: Writable): string {
-  const { ok, nodes, bytes, upstream, pulls } = result
+  const { ok, nodes, bytes, upstream, pulls, burst } = result
   const verdict = ok
     ? styleText('green', `✓ ${nodes} nodes have the whole image, every digest verified.`, { stream })
     : styleText('red', '✗ Not every node has the whole image.', { stream })
@@ -20,6 +20,7 @@ export function renderSummary(result: DemoResult, stream: Writable): string {
     `  upstream    ${asked}; ${spared}`,
     ...(cold === undefined ? [] : [`  cold pull   ${speed([cold])}`]),
     ...(warm.length === 0 ? [] : [`  warm pulls  ${speed(warm)} from other nodes, upstream switched off`]),
+    ...(burst === undefined ? [] : renderBurst(burst)),
     '',
   ].join('\n')
 }
@@ -28,6 +29,15 @@ export function renderSummary(result: DemoResult, stream: Writable): string {
 export function renderMetricsUrls(nodes: readonly { readonly metricsUrl: string }[]): string {
   const urls = nodes.map(({ metricsUrl }) => `  ${metricsUrl}\n`)
   return `\nThe nodes stay up; Ctrl-C stops them.\n${urls.join('')}`
+}
+
+function renderBurst({ nodes, bytes, upstream, seconds, directSeconds }: BurstResult): readonly string[] {
+  const asked = `${formatBytes(upstream.blobBytes)} from upstream in ${upstream.blobRequests} requests`
+  const last = `the last after ${Math.max(...seconds).toFixed(2)} s`
+  return [
+    `  burst       ${nodes} nodes pull ${formatBytes(bytes)} at once: ${asked}`,
+    `              ${last}; one direct pull takes ${directSeconds.toFixed(2)} s`,
+  ]
 }
 
 function speed(pulls: readonly NodePull[]): string {
