@@ -32,6 +32,12 @@ export class BodyWriter implements Disposable {
     return this.#sentBytes
   }
 
+  /** Sends the head at once: there is no other answer from here on. */
+  begin(): void {
+    this.#writeHead()
+    this.#exchange.response.flushHeaders()
+  }
+
   /** Writes `chunk`, which must not change until `onWritten` is called. That happens once, whatever becomes of it. */
   write(chunk: Uint8Array, onWritten?: () => void): void {
     this.#writeHead()

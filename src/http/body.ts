@@ -29,6 +29,8 @@ export interface BlobResponse extends ResponseHead {
   /** Position of the last byte to send; `start - 1` for an empty body. */
   readonly end: number
   readonly buffers: BufferPool
+  /** Sends the head before anything is read: the blob may keep its reader waiting. Default: with the first bytes. */
+  readonly headFirst?: boolean
   /** Told of bytes of the body as they are written. */
   readonly onBytes?: (bytes: number) => void
 }
@@ -67,16 +69,17 @@ export async function sendBytes(exchange: Exchange, { body, ...head }: BytesResp
 
 /**
  * Sends the bytes `start` to `end` of a blob. Sets Content-Length. HEAD gets the head alone. A blob that fails before
- * its first byte throws its own error and leaves the exchange unanswered.
+ * its first byte throws its own error and leaves the exchange unanswered, unless the head goes first.
  * @returns body bytes sent
  * @throws {ClientGoneError} where the client hung up first
  * @throws {BodyBrokenError} where the blob failed, or was too short, after the head was sent: the connection is ended
  */
 export async function sendBlob(exchange: Exchange, response: BlobResponse): Promise<number> {
-  const { blob, start, end, buffers, onBytes } = response
+  const { blob, start, end, buffers, headFirst = false, onBytes } = response
   using writer = new BodyWriter(exchange, { head: response, contentLength: end - start + 1 })
   let position = exchange.request.method === 'HEAD' ? end + 1 : start
   try {
+    if (headFirst) writer.begin()
     while (position <= end) {
       const wanted = end - position + 1
       const buffer = buffers.acquire(wanted)

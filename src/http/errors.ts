@@ -50,6 +50,16 @@ export class PeerBusyError extends Error {
   }
 }
 
+/** The body of a request is not one that can be used. */
+export class RequestBodyError extends Error {
+  readonly code = 'REQUEST_BODY'
+
+  constructor(reason: string, options?: ErrorOptions) {
+    super(`request body ${reason}`, options)
+    this.name = 'RequestBodyError'
+  }
+}
+
 /** The client hung up before it had the whole response. */
 export class ClientGoneError extends Error {
   readonly code = 'CLIENT_GONE'

@@ -1,5 +1,5 @@
 import http, { type IncomingMessage } from 'node:http'
-import { isIP } from 'node:net'
+import { isIP, type Socket } from 'node:net'
 import type { Log } from '../observability/log.ts'
 import type { BasicAuth } from './basic-auth.ts'
 import { PeerBusyError, PeerConnectError, PeerResponseError, PeerTimeoutError } from './errors.ts'
@@ -39,6 +39,7 @@ export function createPeerClient({ log }: PeerClientComponents = {}, options: Pe
 interface Attempt {
   readonly agent: http.Agent
   readonly signal: AbortSignal
+  readonly connectTimeoutMs: number
 }
 
 /** A kept connection turned out to be closed by the peer. */
@@ -62,7 +63,8 @@ class NodePeerClient implements PeerClient {
     this.#headers = options.basicAuth === undefined ? {} : { authorization: options.basicAuth.header }
   }
 
-  async request(request: PeerRequest, { signal, headersTimeoutMs }: PeerRequestOptions): Promise<PeerResponse> {
+  async request(request: PeerRequest, options: PeerRequestOptions): Promise<PeerResponse> {
+    const { signal, headersTimeoutMs, connectTimeoutMs = headersTimeoutMs } = options
     signal.throwIfAborted()
     const peer = formatHostPort(request.endpoint)
     // A host name would be looked up, and a dead resolver would then hold up more than this request.
@@ -76,7 +78,7 @@ class NodePeerClient implements PeerClient {
       waiting.abort(new PeerTimeoutError(peer, headersTimeoutMs)),
     )
     try {
-      const message = await this.#sendAgainIfStale(request, waiting.signal)
+      const message = await this.#sendAgainIfStale(request, { signal: waiting.signal, connectTimeoutMs })
       message.once('close', release)
       const body = new NodePeerBody(message, { peer, signal })
       // Ends a response that has no body.
@@ -108,32 +110,40 @@ class NodePeerClient implements PeerClient {
     }
   }
 
-  async #sendAgainIfStale(request: PeerRequest, signal: AbortSignal): Promise<IncomingMessage> {
+  async #sendAgainIfStale(request: PeerRequest, limits: Omit<Attempt, 'agent'>): Promise<IncomingMessage> {
     try {
-      return await this.#send(request, { agent: this.#kept, signal })
+      return await this.#send(request, { ...limits, agent: this.#kept })
     } catch (error) {
       if (!(error instanceof StaleConnectionError)) throw error
       this.#log?.debug('a kept connection was closed by the peer; asking again', {
         peer: formatHostPort(request.endpoint),
       })
-      return this.#send(request, { agent: this.#fresh, signal })
+      return this.#send(request, { ...limits, agent: this.#fresh })
     }
   }
 
-  #send({ endpoint, method, target, headers }: PeerRequest, { agent, signal }: Attempt): Promise<IncomingMessage> {
+  #send(
+    { endpoint, method, target, headers, body }: PeerRequest,
+    { agent, signal, connectTimeoutMs }: Attempt,
+  ): Promise<IncomingMessage> {
     const peer = formatHostPort(endpoint)
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
     const outgoing = http.request({
       ...endpoint,
       method,
       path: target,
-      headers: { ...headers, ...this.#headers },
+      headers: {
+        ...headers,
+        ...(body === undefined ? {} : { 'content-length': String(body.length) }),
+        ...this.#headers,
+      },
       agent,
       maxHeaderSize: MAX_HEAD_BYTES,
     })
     let bytesBefore = 0
     outgoing.once('socket', socket => {
       bytesBefore = socket.bytesRead
+      if (socket.connecting) limitConnecting(socket, new PeerTimeoutError(peer, connectTimeoutMs), connectTimeoutMs)
     })
     outgoing.once('response', message => {
       const flaw = findFlaw(message, method)
@@ -144,6 +154,7 @@ class NodePeerClient implements PeerClient {
     // Stays for the life of the connection: what breaks after the head is told by the body.
     outgoing.on('error', (cause: NodeJS.ErrnoException) => {
       if (signal.aborted) reject(signal.reason)
+      else if (cause instanceof PeerTimeoutError) reject(cause)
       else if (cause.syscall === 'connect') reject(new PeerConnectError(peer, { cause }))
       else if (outgoing.reusedSocket && outgoing.socket?.bytesRead === bytesBefore) reject(new StaleConnectionError())
       else reject(new PeerResponseError(peer, cause.message, { cause }))
@@ -154,15 +165,23 @@ class NodePeerClient implements PeerClient {
       outgoing.destroy(new Error('given up'))
     }
     signal.addEventListener('abort', abort)
-    outgoing.end()
+    outgoing.end(body)
     return promise.finally(() => signal.removeEventListener('abort', abort))
   }
+}
+
+/** Gives `socket` up with `error` where it is not connected in time. */
+function limitConnecting(socket: Socket, error: Error, timeoutMs: number): void {
+  const timeout = startFairTimeout(timeoutMs, () => socket.destroy(error))
+  const stop = (): void => timeout[Symbol.dispose]()
+  socket.once('connect', stop)
+  socket.once('close', stop)
 }
 
 /** Why a response can't be used: its length must be known, and its bytes must be those of the content. */
 function findFlaw({ headers, statusCode }: IncomingMessage, method: PeerRequest['method']): string | undefined {
   if (headers['transfer-encoding'] !== undefined) return `Transfer-Encoding ${headers['transfer-encoding']}`
   if (headers['content-encoding'] !== undefined) return `Content-Encoding ${headers['content-encoding']}`
-  const hasBody = method === 'GET' && statusCode !== 204 && statusCode !== 304
+  const hasBody = method !== 'HEAD' && statusCode !== 204 && statusCode !== 304
   return hasBody && headers['content-length'] === undefined ? 'no Content-Length' : undefined
 }

@@ -4,10 +4,12 @@ import type { IncomingHttpHeaders } from 'node:http'
 export interface PeerRequest {
   /** IP address (IPv6 without brackets) and port. */
   readonly endpoint: { readonly host: string; readonly port: number }
-  readonly method: 'GET' | 'HEAD'
+  readonly method: 'GET' | 'HEAD' | 'POST'
   /** Path and query as they go on the wire. */
   readonly target: string
   readonly headers: Readonly<Record<string, string>>
+  /** Body of a POST, which may be sent twice: only for requests that do no more then. */
+  readonly body?: Buffer
 }
 
 export interface PeerRequestOptions {
@@ -15,6 +17,8 @@ export interface PeerRequestOptions {
   readonly signal: AbortSignal
   /** Longest wait for the response head, connecting included. */
   readonly headersTimeoutMs: number
+  /** Longest wait for a connection. Default: `headersTimeoutMs`. */
+  readonly connectTimeoutMs?: number
 }
 
 /** The head of a peer's answer, and its body to be read. */

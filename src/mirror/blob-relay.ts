@@ -7,6 +7,7 @@ import { OCTET_STREAM } from '../oci/media-type.ts'
 import { formatReference, routingKey } from '../oci/reference.ts'
 import { checkBlob, checkRest } from './answer-head.ts'
 import { BrokenDigests } from './broken-digests.ts'
+import { BurstFollow, type BurstFollowComponents } from './burst-follow.ts'
 import type { CommitWatch } from './commit-watch.ts'
 import { contentHeaders } from './content-headers.ts'
 import { MirrorMissError, MirrorRangeError } from './errors.ts'
@@ -20,8 +21,13 @@ import { StallGuard } from './stall-guard.ts'
 
 /** Bodies relayed at once: each holds some hundred KB while its client is slow. No image has more layers. */
 const MAX_RELAYS = 128
+/**
+ * Longest wait for a parent's response head, which it sends before it has a byte: one that is frozen leaves time to ask for
+ * another.
+ */
+const PARENT_HEADERS_TIMEOUT_MS = 1000
 
-export interface BlobRelayComponents extends SearchComponents {
+export interface BlobRelayComponents extends SearchComponents, BurstFollowComponents {
   readonly requests: PeerRequests
   /** Undefined where nothing tells what becomes of a blob. */
   readonly commits: CommitWatch | undefined
@@ -34,9 +40,14 @@ interface Transfer {
   readonly path: BlobPath
   readonly search: PeerSearch
   readonly guard: StallGuard
+  /** What is to be had from peers that have it themselves only in part. */
+  readonly follow: BurstFollow
 }
 
-type Asked<Head> = Pick<Question<Head>, 'method' | 'range' | 'check'>
+interface Asked<Head> extends Pick<Question<Head>, 'method' | 'range' | 'check'> {
+  /** Position of the first byte wanted. */
+  readonly offset: number
+}
 
 /** Answers requests for blobs with what peers hold. */
 export class BlobRelay {
@@ -71,11 +82,19 @@ export class BlobRelay {
       exclude: this.#broken.peers(digest),
       signal: exchange.signal,
     })
-    const transfer = { path, search, guard: new StallGuard(this.#options.limits.stall, { now }) }
+    const { stall } = this.#options.limits
+    using follow = new BurstFollow(this.#components, {
+      digest,
+      stall,
+      headersTimeoutMs: PARENT_HEADERS_TIMEOUT_MS,
+      signal: exchange.signal,
+    })
+    const transfer = { path, search, guard: new StallGuard(stall, { now }), follow }
     const range = method === 'HEAD' ? undefined : forwardedRange(headers.range)
     const answer = await this.#ask(transfer, {
       method: method === 'HEAD' ? 'HEAD' : 'GET',
       range,
+      offset: firstPosition(range),
       check: response => checkBlob(response, { digest, range }),
     })
     if (answer.head.kind === 'unsatisfiable') {
@@ -87,9 +106,9 @@ export class BlobRelay {
     const body = new MirroredBlob(answer, {
       span,
       resume: broken => this.#resume(transfer, broken),
-      onBytes: (bytes, peer) => {
-        metrics.servedBytes.inc({ source: 'peer' }, bytes)
-        followed?.add(peer)
+      onBytes: (bytes, from) => {
+        metrics.servedBytes.inc({ source: follow.gave(from) ? 'in_progress' : 'peer' }, bytes)
+        followed?.add(from.peer)
       },
     })
     await sendBody(exchange, {
@@ -109,34 +128,49 @@ export class BlobRelay {
 
   /** Finds a peer for the rest of a body, unless the client has been held long enough. */
   async #resume(transfer: Transfer, { answer, error, rest }: BrokenBody): Promise<PeerAnswer> {
-    const { path, search, guard } = transfer
+    const { path, search, guard, follow } = transfer
     const { digest } = path.reference
     const startedAt = this.#components.now()
     const miss = new MirrorMissError(formatReference(path.reference), 'body_broken', { cause: error })
-    search.drop(answer.peer)
+    // A parent is none of those whose number is limited: in a large burst one request outlives several.
+    if (follow.gave(answer)) search.exclude(answer.peer)
+    else search.drop(answer.peer)
+    await follow.broke(answer, error)
     try {
       if (guard.exhausted) throw miss
       return await this.#ask(transfer, {
         method: 'GET',
         range: `bytes=${rest.start}-${rest.end - 1}`,
+        offset: rest.start,
         check: response => checkRest(response, { digest, rest }),
       })
     } catch (failure) {
       if (!(failure instanceof MirrorMissError)) throw failure
       this.#broken.add(digest, search.failed)
+      await follow.giveUp()
       throw miss
     } finally {
       guard.addWait(this.#components.now() - startedAt)
     }
   }
 
-  #ask<Head>({ path, search, guard }: Transfer, asked: Asked<Head>): Promise<PeerAnswer<Head>> {
-    const question: Question<Head> = {
-      ...asked,
-      target: formatDistributionPath(path),
-      subject: formatReference(path.reference),
-      guard,
+  async #ask<Head>(transfer: Transfer, { offset, ...asked }: Asked<Head>): Promise<PeerAnswer<Head>> {
+    const { path, search, guard, follow } = transfer
+    const question = { ...asked, target: formatDistributionPath(path), subject: formatReference(path.reference) }
+    try {
+      return await search.find((peer, signal) =>
+        this.#components.requests.ask(peer, { ...question, guard }, { signal }),
+      )
+    } catch (miss) {
+      if (!(miss instanceof MirrorMissError) || asked.method === 'HEAD') throw miss
+      const answer = await follow.find(question, offset)
+      if (answer === undefined) throw miss
+      return answer
     }
-    return search.find((peer, signal) => this.#components.requests.ask(peer, question, { signal }))
   }
+}
+
+/** Position of the first byte that a request with this `Range` asks for, as far as it says so. */
+function firstPosition(range: string | undefined): number {
+  return Number(/^bytes=(?<first>[0-9]+)-/.exec(range ?? '')?.groups?.['first'] ?? 0)
 }

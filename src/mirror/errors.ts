@@ -33,6 +33,16 @@ export class PeerStallError extends Error {
   }
 }
 
+/** A peer's body comes much slower than upstream is known to send. */
+export class PeerSlowError extends Error {
+  readonly code = 'PEER_SLOW'
+
+  constructor() {
+    super('upstream is much faster than peers that fetch from it')
+    this.name = 'PeerSlowError'
+  }
+}
+
 /** A manifest is not read, because manifests take as much memory already as they may. */
 export class ManifestMemoryError extends Error {
   readonly code = 'MANIFEST_MEMORY'
@@ -68,12 +78,13 @@ export class MirrorRangeError extends Error {
   }
 }
 
-/** Statuses that say the peer does not hold the content any more: its record is stale, the peer itself is fine. */
-const ABSENT: ReadonlySet<number> = new Set([404, 410])
+/** Statuses that say the peer does not hold the content any more, or not so much of it yet: the peer itself is fine. */
+const ABSENT: ReadonlySet<number> = new Set([404, 410, 416])
 
-/** Whether `error` says nothing against the peer: it lacks the content by now, or this node holds itself back. */
+/** Whether `error` says nothing against the peer: it lacks the content, or this node holds itself back. */
 export function isBlameless(error: unknown): boolean {
-  return error instanceof PeerBusyError || (error instanceof PeerStatusError && ABSENT.has(error.status))
+  if (error instanceof PeerBusyError || error instanceof PeerSlowError) return true
+  return error instanceof PeerStatusError && ABSENT.has(error.status)
 }
 
 /** The class of a failed request to a peer, as counted and scored. */
@@ -81,7 +92,7 @@ export function peerFailure(error: unknown): PeerFailure {
   if (error instanceof PeerStatusError) return error.status === 503 ? 'busy' : 'status'
   if (error instanceof PeerBusyError) return 'busy'
   if (error instanceof PeerMismatchError) return 'mismatch'
-  if (error instanceof PeerStallError) return 'stall'
+  if (error instanceof PeerStallError || error instanceof PeerSlowError) return 'stall'
   if (error instanceof PeerTimeoutError) return 'timeout'
   if (error instanceof PeerConnectError) return 'connect'
   return 'reset'

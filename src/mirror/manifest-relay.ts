@@ -1,24 +1,40 @@
 import { sendBody, sendBytes } from '../http/body.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { formatHostPort } from '../http/host-port.ts'
+import type { Digest } from '../oci/digest.ts'
 import { type DistributionPath, formatDistributionPath } from '../oci/distribution-path.ts'
 import { formatReference, routingKey } from '../oci/reference.ts'
+import type { Peer } from '../routing/router.ts'
 import { checkManifest, type ManifestHead } from './answer-head.ts'
+import { BurstFollow, type BurstFollowComponents } from './burst-follow.ts'
 import type { ChildLookups } from './child-lookups.ts'
 import { contentHeaders } from './content-headers.ts'
+import { ManifestMemoryError, MirrorMissError } from './errors.ts'
 import type { RelayOptions } from './limits.ts'
-import { ManifestMemory } from './manifest-memory.ts'
+import { ManifestMemory, type MemoryReservation } from './manifest-memory.ts'
 import type { PeerRequests, Question } from './peer-requests.ts'
 import { PeerSearch, type SearchComponents } from './peer-search.ts'
-import { StallGuard } from './stall-guard.ts'
-import { readManifest } from './verified-manifest.ts'
+import { StallGuard, type StallLimits } from './stall-guard.ts'
+import { readManifest, type VerifiedManifest } from './verified-manifest.ts'
 
-export interface ManifestRelayComponents extends SearchComponents {
+export interface ManifestRelayComponents extends SearchComponents, BurstFollowComponents {
   readonly requests: PeerRequests
   readonly children: ChildLookups
 }
 
 export type ManifestPath = Extract<DistributionPath, { kind: 'manifest' }>
+
+/** Where one request looks for its manifest, and what it may take up. */
+interface Search {
+  readonly search: PeerSearch
+  readonly memory: MemoryReservation
+}
+
+interface FoundManifest {
+  readonly manifest: VerifiedManifest
+  readonly peer: Peer
+  readonly from: 'peer' | 'in_progress'
+}
 
 /** Excludes no peer: what was verified whole can't break off. */
 const NONE: ReadonlySet<string> = new Set()
@@ -60,30 +76,70 @@ export class ManifestRelay {
   }
 
   async #send(exchange: Exchange, path: ManifestPath, search: PeerSearch): Promise<void> {
-    const { requests, children, metrics } = this.#components
+    const { children, metrics } = this.#components
     using memory = this.#memory.reserve()
-    const { manifest, source } = await search.find(async (peer, signal) => {
-      const answer = await requests.ask(peer, this.#question('GET', path), { signal })
-      return { manifest: await readManifest(answer, memory), source: formatHostPort(peer.registry) }
-    })
-    const { digest, mediaType, content } = manifest
+    const found = await this.#find(exchange, path, { search, memory })
+    const { digest, mediaType, content } = found.manifest
     children.start(content)
     const { registry } = path.reference
     const length = content.length
+    const source = formatHostPort(found.peer.registry)
     const headers = contentHeaders({ digest, mediaType, length, registry, acceptRanges: 'none', source })
     const bytes = await sendBytes(exchange, { status: 200, headers, body: content })
-    metrics.servedBytes.inc({ source: 'peer' }, bytes)
+    metrics.servedBytes.inc({ source: found.from }, bytes)
+  }
+
+  /** From a peer that has it, else from one that is fetching it. */
+  async #find(exchange: Exchange, path: ManifestPath, { search, memory }: Search): Promise<FoundManifest> {
+    const { requests } = this.#components
+    const question = this.#question('GET', path)
+    try {
+      return await search.find(async (peer, signal) => {
+        const answer = await requests.ask(peer, question, { signal })
+        return { manifest: await readManifest(answer, memory), peer, from: 'peer' as const }
+      })
+    } catch (miss) {
+      const { reference } = path
+      const found =
+        miss instanceof MirrorMissError && reference.kind === 'digest'
+          ? await this.#follow(exchange, question, { digest: reference.digest, memory })
+          : undefined
+      if (found === undefined) throw miss
+      return found
+    }
+  }
+
+  /** From a peer that is fetching it; undefined where none is. */
+  async #follow(
+    { signal }: Exchange,
+    question: Question<ManifestHead>,
+    { digest, memory }: { readonly digest: Digest; readonly memory: MemoryReservation },
+  ): Promise<FoundManifest | undefined> {
+    using follow = new BurstFollow(this.#components, { digest, stall: this.#stall, signal })
+    for (;;) {
+      const answer = await follow.find(question, 0)
+      if (answer === undefined) return undefined
+      try {
+        return { manifest: await readManifest(answer, memory), peer: answer.peer, from: 'in_progress' }
+      } catch (error) {
+        signal.throwIfAborted()
+        if (error instanceof ManifestMemoryError) return undefined
+        await follow.broke(answer, error)
+      }
+    }
+  }
+
+  /** No number of bytes renews the wait, so it is one for the whole content; several peers are asked side by side. */
+  get #stall(): StallLimits {
+    return { windowMs: this.#options.limits.manifestTimeoutMs, minBytes: Number.POSITIVE_INFINITY, takeoverMs: 0 }
   }
 
   #question(method: 'GET' | 'HEAD', path: ManifestPath): Question<ManifestHead> {
-    const { manifestTimeoutMs } = this.#options.limits
-    // No number of bytes renews the wait, so it is one for the whole content; several peers are asked side by side.
-    const limits = { windowMs: manifestTimeoutMs, minBytes: Number.POSITIVE_INFINITY, takeoverMs: 0 }
     return {
       method,
       target: formatDistributionPath(path),
       subject: formatReference(path.reference),
-      guard: new StallGuard(limits, { now: this.#components.now }),
+      guard: new StallGuard(this.#stall, { now: this.#components.now }),
       check: response => checkManifest(response, path.reference),
     }
   }

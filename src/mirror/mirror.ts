@@ -1,3 +1,5 @@
+import type { Bursts } from '../coalesce/bursts.ts'
+import { UpstreamRate } from '../coalesce/upstream-rate.ts'
 import { BodyBrokenError } from '../http/errors.ts'
 import type { Exchange } from '../http/exchange.ts'
 import type { PeerClient } from '../http/peer-client.ts'
@@ -28,6 +30,8 @@ export interface MirrorComponents {
   readonly log: Log
   /** Tells whether relayed blobs turn out right. Default: that is never known. */
   readonly inProgress?: InProgress
+  /** Lets requests follow peers that are fetching the content too. Default: none does. */
+  readonly bursts?: Bursts
   /** Milliseconds of a monotonic clock. Default: the process's. */
   readonly now?: () => number
   /** Uniform in [0, 1). Default: `Math.random`. */
@@ -63,6 +67,7 @@ export function createMirror(components: MirrorComponents, options: MirrorOption
     log,
     peerClient,
     inProgress,
+    bursts,
     now = () => performance.now(),
     random = Math.random,
   } = components
@@ -74,8 +79,9 @@ export function createMirror(components: MirrorComponents, options: MirrorOption
   const { doubts } = components
   const told = doubts === undefined ? {} : { doubts }
   const commits = inProgress && new CommitWatch({ inProgress, scores, metrics, log, now })
+  const upstream = bursts && inProgress && new UpstreamRate({ inProgress, log, now })
   const requests = new PeerRequests({ client: peerClient, scores, headerTimes, metrics, log, now, ...told }, limits)
-  const shared = { router, scores, headerTimes, requests, children, commits, metrics, log, now }
+  const shared = { router, scores, headerTimes, requests, children, commits, bursts, upstream, metrics, log, now }
   const settings = { maxPeers: resolveRetries, resolveTimeoutMs, limits }
   const blobs = new BlobRelay(shared, settings)
   const manifests = new ManifestRelay(shared, settings)
@@ -95,7 +101,7 @@ export function createMirror(components: MirrorComponents, options: MirrorOption
       }
     },
     async close() {
-      await Promise.all([children.close(), commits?.close()])
+      await Promise.all([children.close(), commits?.close(), upstream?.close()])
     },
   }
 }

@@ -1,5 +1,4 @@
 import type { PulledBody } from '../http/body.ts'
-import type { Peer } from '../routing/router.ts'
 import type { BlobSpan } from './answer-head.ts'
 import type { PeerAnswer } from './peer-answer.ts'
 
@@ -19,8 +18,8 @@ export interface MirroredBlobOptions {
    * @throws where none is left
    */
   readonly resume: (broken: BrokenBody) => Promise<PeerAnswer>
-  /** Told of each chunk's length, and who gave it. */
-  readonly onBytes: (bytes: number, peer: Peer) => void
+  /** Told of each chunk's length, and of what it came with. */
+  readonly onBytes: (bytes: number, answer: PeerAnswer) => void
 }
 
 /** The body of a blob from peers: where one breaks off or stalls, another goes on, and the reader notices nothing. */
@@ -44,7 +43,7 @@ export class MirroredBlob implements PulledBody {
         const chunk = await answer.read()
         if (chunk === undefined) return undefined
         this.#position += chunk.length
-        onBytes(chunk.length, answer.peer)
+        onBytes(chunk.length, answer)
         return chunk
       } catch (error) {
         if (this.#destroyed) throw error

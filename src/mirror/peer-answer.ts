@@ -1,6 +1,6 @@
 import type { PeerBody } from '../http/peer-client.ts'
 import type { Peer } from '../routing/router.ts'
-import type { StallGuard } from './stall-guard.ts'
+import type { BodyGuard } from './stall-guard.ts'
 
 export interface AnswerParts<Head> {
   readonly peer: Peer
@@ -11,7 +11,7 @@ export interface AnswerParts<Head> {
 
 export interface AnswerOptions {
   /** Watches the body. */
-  readonly guard: StallGuard
+  readonly guard: BodyGuard
   readonly now: () => number
   /** Abandons the answer. */
   readonly signal: AbortSignal

@@ -7,7 +7,14 @@ import { isBlameless, peerFailure } from './errors.ts'
 import type { HeaderTimes } from './header-times.ts'
 import { PeerAnswer } from './peer-answer.ts'
 import type { PeerScores } from './peer-scores.ts'
-import type { StallGuard } from './stall-guard.ts'
+import type { BodyGuard } from './stall-guard.ts'
+
+/** How long a peer is waited for that is still fetching what it is asked for. */
+interface FollowLimits {
+  readonly connectTimeoutMs: number
+  /** Longest wait for a response head, connecting included. */
+  readonly headersTimeoutMs: number
+}
 
 /** What each peer that is tried is asked. */
 export interface Question<Head> {
@@ -19,13 +26,18 @@ export interface Question<Head> {
   /** The digest or name asked for, as it goes to the log. */
   readonly subject: string
   /** Watches the body. */
-  readonly guard: StallGuard
+  readonly guard: BodyGuard
+  /** The peer may answer with what it is still fetching; such a peer has limits of its own. */
+  readonly follow?: FollowLimits
   /**
    * Reads what matters from a response head.
    * @throws where the answer is not good
    */
   readonly check: (response: PeerResponse) => Head
 }
+
+/** What a peer that is fetching the content itself may only pass on of what it suffers. */
+const PASSED_ON: ReadonlySet<PeerFailure> = new Set(['timeout', 'stall', 'reset'])
 
 export interface PeerRequestComponents {
   readonly client: PeerClient
@@ -81,39 +93,46 @@ export class PeerRequests {
           target: question.target,
           headers: {
             'x-spegel-mirrored': 'true',
+            ...(question.follow === undefined ? {} : { 'x-spegel-in-progress': 'true' }),
             ...(question.range === undefined ? {} : { range: question.range }),
           },
         },
-        { signal, headersTimeoutMs: this.#options.headersTimeoutMs },
+        { signal, headersTimeoutMs: this.#options.headersTimeoutMs, ...question.follow },
       )
       const head = checked(response, question)
       const elapsedMs = now() - startedAt
-      headerTimes.add(elapsedMs)
-      scores.report(peer, { type: 'head', elapsedMs })
+      const follows = question.follow !== undefined
+      // How long content takes that is still being fetched says nothing of when to ask another peer, or of this one.
+      if (!follows) {
+        headerTimes.add(elapsedMs)
+        scores.report(peer, { type: 'head', elapsedMs })
+      }
       return new PeerAnswer(
         { peer, head, body: response.body },
         {
           guard: question.guard,
           now,
           signal,
-          onDone: (bytes, waitedMs) => scores.report(peer, { type: 'done', bytes, waitedMs }),
-          onFailed: error => this.#failed(peer, question.subject, error),
+          onDone: (bytes, waitedMs) =>
+            scores.report(peer, follows ? { type: 'abandoned' } : { type: 'done', bytes, waitedMs }),
+          onFailed: error => this.#failed(peer, question, error),
           onAbandoned: () => scores.report(peer, { type: 'abandoned' }),
         },
       )
     } catch (error) {
       if (signal.aborted) scores.report(peer, { type: 'abandoned' })
-      else this.#failed(peer, question.subject, error)
+      else this.#failed(peer, question, error)
       throw error
     }
   }
 
-  #failed(peer: Peer, subject: string, error: unknown): void {
+  #failed(peer: Peer, { subject, follow }: Question<unknown>, error: unknown): void {
     const { doubts, scores, metrics, log } = this.#components
     const reason = peerFailure(error)
+    const isBlamed = !isBlameless(error) && (follow === undefined || !PASSED_ON.has(reason))
     metrics.peerFailures.inc({ reason })
     const fields = { subject, peer: formatHostPort(peer.registry), reason, error }
-    scores.report(peer, isBlameless(error) ? { type: 'abandoned' } : { type: 'failed', reason })
+    scores.report(peer, isBlamed ? { type: 'failed', reason } : { type: 'abandoned' })
     // A quarantine ends within seconds, and would make every one of a dead peer's keys cost another wait.
     if (UNANSWERED.has(reason)) doubts?.doubt(peer)
     // A peer without the content, or with enough to do, is in order.

@@ -73,10 +73,15 @@ export class PeerSearch {
     return { answer, isExhausted }
   }
 
+  /** Asks `peer` no more, without holding anything against it. */
+  exclude(peer: Peer): void {
+    this.#excluded.add(peer.id)
+  }
+
   /** Notes that `peer` failed; told of a peer whose answer was good at first by whoever read on. */
   drop(peer: Peer): void {
     this.#failed.add(peer.id)
-    this.#excluded.add(peer.id)
+    this.exclude(peer)
   }
 
   #missReason(): MissReason {

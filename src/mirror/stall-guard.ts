@@ -11,12 +11,21 @@ export interface StallLimits {
   readonly takeoverMs: number
 }
 
+/** Watches bodies as they are read. */
+export interface BodyGuard {
+  /**
+   * Reads from `body`.
+   * @throws where too little came; `body` is destroyed then
+   */
+  read(body: PulledBody): Promise<Buffer | undefined>
+}
+
 /**
  * Reads the bodies that one response is made of, one after another, and gives up where they stall. What came and how
  * long it took is counted over all of them, so that peers that stall in turn hold a client no longer than one. Only time
  * spent waiting for peers counts, so that a slow client, for whom nothing is read, never makes a peer look slow.
  */
-export class StallGuard {
+export class StallGuard implements BodyGuard {
   readonly #limits: StallLimits
   readonly #now: () => number
   /** These are since the last time that enough came. */

@@ -19,6 +19,13 @@ export const MISS_REASONS = [
 ] as const
 export type MissReason = (typeof MISS_REASONS)[number]
 
+/**
+ * What became of a claim: the node fetches from upstream for all, follows another, was moved to another after the first
+ * failed, could ask nobody, or has asked often enough; a closed list.
+ */
+export const COALESCE_OUTCOMES = ['granted', 'followed', 'moved', 'alone', 'given_up'] as const
+export type CoalesceOutcome = (typeof COALESCE_OUTCOMES)[number]
+
 /** Why a request to a peer failed; a closed list. */
 export const PEER_FAILURES = ['connect', 'timeout', 'status', 'mismatch', 'stall', 'reset', 'busy', 'corrupt'] as const
 export type PeerFailure = (typeof PEER_FAILURES)[number]

@@ -5,6 +5,7 @@ import { MirrorMissError, MirrorRangeError } from '../mirror/errors.ts'
 import type { ContentPath, Mirror } from '../mirror/mirror.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics, MissReason } from '../observability/metrics.ts'
+import type { Digest } from '../oci/digest.ts'
 import { DistributionError } from '../oci/distribution-error.ts'
 import { formatReference } from '../oci/reference.ts'
 import type { ReferenceFilter } from '../oci/registry-filter.ts'
@@ -14,6 +15,7 @@ import type { Withheld } from '../store/withheld-content.ts'
 import { CorruptContentError } from './errors.ts'
 import { rangeNotSatisfiable } from './range-error.ts'
 import { blobServer } from './serve-blob.ts'
+import { describeCommitted, findShared, type InProgressContent, sendGrowing } from './serve-in-progress.ts'
 import { manifestServer } from './serve-manifest.ts'
 import type { Serve } from './stored-content.ts'
 import type { TagPolicy } from './tag-policy.ts'
@@ -31,6 +33,8 @@ export interface ContentComponents {
   readonly log: Log
   /** Default: tags are always answered here. Peers that ask have decided already. */
   readonly tagPolicy?: TagPolicy
+  /** Content that is still being fetched, for peers that follow this node. Default: none is given away. */
+  readonly inProgress?: InProgressContent
   /** Buffers that blobs are sent through. Default: a pool of its own. */
   readonly buffers?: BufferPool
 }
@@ -47,6 +51,7 @@ export class ContentHandler {
   readonly #components: ContentComponents
   readonly #options: ContentOptions
   readonly #uploads: Slots
+  readonly #buffers: BufferPool
   readonly #serve: Readonly<Record<ContentPath['kind'], Serve>>
 
   constructor(components: ContentComponents, options: ContentOptions) {
@@ -54,6 +59,7 @@ export class ContentHandler {
     this.#options = options
     this.#uploads = new Slots({ limit: options.maxUploads })
     const { buffers = new BufferPool() } = components
+    this.#buffers = buffers
     this.#serve = { blob: blobServer({ buffers }), manifest: manifestServer({ buffers }) }
   }
 
@@ -69,15 +75,67 @@ export class ContentHandler {
     } catch (error) {
       if (!isNotHeld(error)) throw error
       if (error instanceof CorruptContentError) this.#components.log.error('content in the store is damaged', { error })
-      if (fromPeer) throw this.#miss(path, { reason: 'not_found', fromPeer, cause: error })
     }
+    if (fromPeer) await this.#answerInProgress(exchange, path)
+    else await this.#answerFromPeers(exchange, path)
+  }
+
+  async #answerFromPeers(exchange: Exchange, path: ContentPath): Promise<void> {
+    const { inProgress, mirror } = this.#components
     exchange.handler = 'mirror'
+    const { reference } = path
+    const isFetched = reference.kind === 'digest' && exchange.request.method === 'GET'
+    using _asked = isFetched ? inProgress?.asked.begin(reference.digest) : undefined
     try {
-      await this.#components.mirror.answer(exchange, path)
+      await mirror.answer(exchange, path)
     } catch (error) {
       if (error instanceof MirrorRangeError) throw rangeNotSatisfiable(error.total)
       if (!(error instanceof MirrorMissError)) throw error
-      throw this.#miss(path, { reason: error.reason, fromPeer, cause: error })
+      throw this.#miss(path, { reason: error.reason, fromPeer: false, cause: error })
+    }
+  }
+
+  /** Answers a peer that follows this node with what is still being fetched, any other with a miss. */
+  async #answerInProgress(exchange: Exchange, path: ContentPath): Promise<void> {
+    const { inProgress, metrics } = this.#components
+    const { method, headers } = exchange.request
+    const { kind, reference } = path
+    const follows = headers['x-spegel-in-progress'] === 'true' && method === 'GET'
+    if (inProgress === undefined || !follows || reference.kind !== 'digest') {
+      throw this.#miss(path, { reason: 'not_found', fromPeer: true })
+    }
+    const { digest, registry } = reference
+    try {
+      const tryStore = (): Promise<boolean> => this.#answeredFromStore(exchange, path)
+      const growing = await findShared(inProgress, { digest, signal: exchange.signal, tryStore })
+      if (growing === undefined) return
+      try {
+        using _slot = this.#takeUpload()
+        const onBytes = (bytes: number): void => metrics.uploadBytes.inc(bytes)
+        if (kind === 'blob') {
+          await sendGrowing(exchange, growing, { digest, registry, buffers: this.#buffers, onBytes })
+        } else {
+          const descriptor = await describeCommitted(growing, digest, exchange)
+          const store = { open: async () => growing }
+          await this.#serve.manifest(exchange, { store, descriptor, registry, source: undefined, onBytes })
+        }
+      } finally {
+        await growing.close()
+      }
+    } catch (error) {
+      if (!isNotHeld(error)) throw error
+      throw this.#miss(path, { reason: 'not_found', fromPeer: true, cause: error })
+    }
+  }
+
+  /** Answers a peer from the store; false where that has not the content. */
+  async #answeredFromStore(exchange: Exchange, path: ContentPath): Promise<boolean> {
+    try {
+      await this.#answerFromStore(exchange, path, true)
+      return true
+    } catch (error) {
+      if (!isNotHeld(error)) throw error
+      return false
     }
   }
 
@@ -99,9 +157,11 @@ export class ContentHandler {
   }
 
   async #answerFromStore(exchange: Exchange, { kind, reference }: ContentPath, fromPeer: boolean): Promise<void> {
-    const { store, withheld, metrics } = this.#components
+    const { store, metrics } = this.#components
     const { signal } = exchange
-    if (reference.kind === 'digest' && withheld?.has(reference.digest)) throw new ContentNotFoundError(reference.digest)
+    if (reference.kind === 'digest' && this.#isWithheld(reference.digest)) {
+      throw new ContentNotFoundError(reference.digest)
+    }
     const digest = reference.kind === 'tag' ? await store.resolve(reference, { signal }) : reference.digest
     const descriptor = await store.describe(digest, { signal })
     using _slot = fromPeer && kind === 'blob' && exchange.request.method === 'GET' ? this.#takeUpload() : undefined
@@ -115,6 +175,15 @@ export class ContentHandler {
         else metrics.servedBytes.inc({ source: 'store' }, bytes)
       },
     })
+  }
+
+  /**
+   * Whether `digest` may not be given away. What a local client was let have is not, though it has just been committed and
+   * no image is known yet that uses it: those who follow this node are waiting for it.
+   */
+  #isWithheld(digest: Digest): boolean {
+    const { withheld, inProgress } = this.#components
+    return withheld?.has(digest) === true && inProgress?.asked.has(digest) !== true
   }
 
   /** @throws {DistributionError} 503 where no slot is free */

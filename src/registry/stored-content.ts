@@ -4,7 +4,7 @@ import type { Store } from '../store/store.ts'
 
 /** Content of this node's store that answers a request. */
 interface StoredContent {
-  readonly store: Store
+  readonly store: Pick<Store, 'open'>
   readonly descriptor: Descriptor
   /** The registry that it was asked for from. */
   readonly registry: string

@@ -39,6 +39,12 @@ export interface Blob {
   close(): Promise<void>
 }
 
+/** How to look for content that is being written. */
+export interface FindOptions extends CallOptions {
+  /** Also a download that nothing came for of late: it is known that somebody waits for more of it. Default: false. */
+  readonly evenStalled?: boolean
+}
+
 /** Optional capability of a store: content that is being written here and now. */
 export interface InProgress {
   /**
@@ -46,7 +52,7 @@ export interface InProgress {
    * so that somebody is at it. Undefined where there is none; what a killed client left behind is none until it grows
    * again. The caller closes it, after its waits have ended.
    */
-  find(digest: Digest, options: CallOptions): Promise<GrowingBlob | undefined>
+  find(digest: Digest, options: FindOptions): Promise<GrowingBlob | undefined>
 }
 
 /** What ended a wait on a {@link GrowingBlob}. */

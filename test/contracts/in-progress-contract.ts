@@ -136,6 +136,21 @@ export function inProgressContract(name: string, setup: () => Promise<InProgress
     await download.abort()
   })
 
+  test(`${name}: a download to which nothing came for the stall time is found by who knows that it is waited for`, async () => {
+    await using fixture = await setup()
+    const download = await fixture.begin(DIGEST, CONTENT.length)
+    await download.append(CONTENT.subarray(0, HALF))
+    fixture.stall()
+    const growing = await fixture.inProgress.find(DIGEST, { signal: patience(), evenStalled: true })
+    assert.ok(growing !== undefined)
+    assert.ok((await readAll(growing)).equals(CONTENT.subarray(0, HALF)))
+    const more = growing.waitPast(HALF, { signal: patience() })
+    await download.append(CONTENT.subarray(HALF))
+    assert.equal(await more, 'grown')
+    await growing.close()
+    await download.abort()
+  })
+
   test(`${name}: several follow one download, and one that closes leaves the others be`, async () => {
     await using fixture = await setup()
     const download = await fixture.begin(DIGEST, CONTENT.length)

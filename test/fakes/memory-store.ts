@@ -8,7 +8,7 @@ import { EntryTracker, type TellEntry } from '../../src/store/entry-tracker.ts'
 import { ContentNotFoundError } from '../../src/store/errors.ts'
 import { ExcludedImages } from '../../src/store/excluded-images.ts'
 import { walkImages } from '../../src/store/image-walk.ts'
-import type { Blob, CallOptions, GrowingBlob, Growth, InProgress, Store } from '../../src/store/store.ts'
+import type { Blob, CallOptions, FindOptions, GrowingBlob, Growth, InProgress, Store } from '../../src/store/store.ts'
 import type { StoreEvent, Watcher } from '../../src/store/watcher.ts'
 import { noFilter } from '../no-filter.ts'
 import { MemoryDownload } from './memory-download.ts'
@@ -85,10 +85,10 @@ export class MemoryStore implements Store, InProgress, Watcher {
     }
   }
 
-  async find(digest: Digest, { signal }: CallOptions): Promise<GrowingBlob | undefined> {
+  async find(digest: Digest, { signal, evenStalled = false }: FindOptions): Promise<GrowingBlob | undefined> {
     signal.throwIfAborted()
     const download = this.#downloads.get(digest)
-    if (download?.isLive !== true) return undefined
+    if (download === undefined || !(download.isLive || evenStalled)) return undefined
     const complete = (): Buffer | undefined => this.#content.get(digest)
     return {
       size: download.size,

@@ -96,7 +96,7 @@ export class RegistryProcess implements AsyncDisposable {
   }
 
   /** Sends a signal; after SIGSTOP the process keeps its connections, and the kernel accepts new ones, but nobody answers. */
-  kill(signal: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP'): void {
+  kill(signal: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT'): void {
     process.kill(this.pid, signal)
   }
 

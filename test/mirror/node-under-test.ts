@@ -1,3 +1,6 @@
+import { AskedContent } from '../../src/coalesce/asked-content.ts'
+import { Bursts } from '../../src/coalesce/bursts.ts'
+import type { Claimant } from '../../src/coalesce/claimant.ts'
 import { BufferPool } from '../../src/http/buffer-pool.ts'
 import { dispatch } from '../../src/http/dispatch.ts'
 import { createPeerClient } from '../../src/http/node-peer-client.ts'
@@ -27,6 +30,10 @@ export interface NodeSettings extends Partial<RegistryOptions>, Partial<FilterSe
   readonly tagPolicy?: TagPolicy
   /** Tells the mirror what becomes of blobs. Default: nothing does. */
   readonly inProgress?: InProgress
+  /** Answers the claims of bursts, which the node takes part in then. Default: it does not. */
+  readonly claim?: Claimant['claim']
+  /** Default: 2 s. */
+  readonly coalesceWaitMs?: number
   /** The mirror's clock. Default: the process's. */
   readonly now?: () => number
 }
@@ -50,6 +57,9 @@ export async function startNode(settings: NodeSettings = {}) {
   }
   const credentials = basicAuth === undefined ? {} : { basicAuth }
   const peerClient = createPeerClient({ log }, credentials)
+  const { claim, now = () => performance.now(), coalesceWaitMs: waitMs = 2000 } = settings
+  const inProgress = settings.inProgress ?? (claim && memory)
+  const asked = new AskedContent({ clock: { now } })
   const mirror = createMirror(
     {
       router,
@@ -58,8 +68,10 @@ export async function startNode(settings: NodeSettings = {}) {
       metrics,
       log,
       random: () => 0,
-      ...(settings.now === undefined ? {} : { now: settings.now }),
-      ...(settings.inProgress === undefined ? {} : { inProgress: settings.inProgress }),
+      now,
+      ...(inProgress && { inProgress }),
+      ...(claim &&
+        inProgress && { bursts: new Bursts({ inProgress, claimant: { claim }, metrics, log, now }, { waitMs }) }),
     },
     { resolveTimeoutMs: 1000, resolveRetries: 3, limits: { headersTimeoutMs: 5000, ...limits } },
   )
@@ -72,6 +84,7 @@ export async function startNode(settings: NodeSettings = {}) {
       metrics,
       log,
       buffers: new BufferPool(),
+      ...(inProgress && { inProgress: { inProgress, asked } }),
       ...(settings.tagPolicy === undefined ? {} : { tagPolicy: settings.tagPolicy }),
     },
     { resolveTags, maxUploads, ...credentials },
@@ -84,6 +97,8 @@ export async function startNode(settings: NodeSettings = {}) {
     store: memory,
     log,
     metrics,
+    /** What local clients asked for. */
+    asked,
     /** Keys looked up, in order. */
     lookups,
     /** Ids of the peers that the router was told not to answer, in order. */

@@ -8,6 +8,7 @@ import { createMirror } from '../../mirror/mirror.ts'
 import type { Log } from '../../observability/log.ts'
 import { createMetrics, type Metrics } from '../../observability/metrics.ts'
 import { compileFilters } from '../../oci/registry-filter.ts'
+import { claimsRoute } from '../../registry/claims-route.ts'
 import { healthRoutes } from '../../registry/health-routes.ts'
 import { createRegistryRoutes } from '../../registry/registry-routes.ts'
 import { AdvertiseSync } from '../../routing/advertise-sync.ts'
@@ -21,6 +22,7 @@ import type { CommandContext } from '../command.ts'
 import type { Address } from '../flags/address.ts'
 import { createTagPolicy } from './auto-tags.ts'
 import { createBootstrapper } from './bootstrapper.ts'
+import { createCoalescing } from './coalescing.ts'
 import type { RegistryFlags } from './flags.ts'
 import { openStore } from './open-store.ts'
 import { allRegistryFilters, warnOfNoEffect } from './other-release-flags.ts'
@@ -51,17 +53,37 @@ export async function runRegistry(flags: RegistryFlags, { log, signal: asked }: 
   const health = healthRoutes({ ready: () => router.ready() && sync.hasStarted })
 
   const peerClient = stack.adopt(createPeerClient({ log }, credentials), client => client.close())
+  const coalescing = createCoalescing(flags, { members: router, inProgress, peerClient, metrics, log })
   const mirror = stack.adopt(
     createMirror(
-      { router, doubts: router, peerClient, inProgress, metrics, log },
+      {
+        router,
+        doubts: router,
+        peerClient,
+        inProgress,
+        metrics,
+        log,
+        ...(coalescing && { bursts: coalescing.bursts }),
+      },
       { resolveTimeoutMs: flags.mirrorResolveTimeoutMs, resolveRetries: flags.mirrorResolveRetries },
     ),
     mirror => mirror.close(),
   )
   const registryRoutes = createRegistryRoutes(
-    { store, withheld, mirror, filter, metrics, log, ...createTagPolicy(flags, { store, router, log, stack }) },
+    {
+      store,
+      withheld,
+      mirror,
+      filter,
+      metrics,
+      log,
+      ...(coalescing && { inProgress: coalescing.shared }),
+      ...createTagPolicy(flags, { store, router, log, stack }),
+    },
     { resolveTags: flags.resolveTags !== 'false', maxUploads: flags.maxUploads, ...credentials },
   )
+  const claims =
+    coalescing === undefined ? [] : [claimsRoute({ ...coalescing, members: router, clock: systemClock }, credentials)]
   const serve = async (name: string, listen: Address, routes: readonly Route[]): Promise<HttpServer> =>
     stack.use(
       await startHttpServer(
@@ -73,7 +95,7 @@ export async function runRegistry(flags: RegistryFlags, { log, signal: asked }: 
     await serve('bootstrap', flags.httpBootstrapAddr, httpBootstrapRoutes(router))
   }
   const metricsServer = await serve('metrics', flags.metricsAddr, metricsRoutes({ metrics, health }))
-  const registry = await serve('registry', flags.registryAddr, [...health, ...registryRoutes])
+  const registry = await serve('registry', flags.registryAddr, [...health, ...claims, ...registryRoutes])
 
   log.info('running Spegel', {
     registry: formatHostPort(registry.address),

@@ -126,11 +126,14 @@ const EXPECTED: Readonly<Record<keyof RegistryFlags, Expected>> = {
   clusterSecretFile: { is: '--cluster-secret-file SPEGEL_CLUSTER_SECRET_FILE value ', pending: ['/secret'] },
   coalesce: {
     is: '--coalesce SPEGEL_COALESCE switch true',
-    good: { false: false },
+    good: { true: true, false: false },
     bad: ['maybe'],
-    pending: ['true'],
   },
-  coalesceWaitMs: { is: '--coalesce-wait SPEGEL_COALESCE_WAIT value 2s', bad: ['2'], pending: ['2s', '1s'] },
+  coalesceWaitMs: {
+    is: '--coalesce-wait SPEGEL_COALESCE_WAIT value 2s',
+    good: { '1s': 1000, '250ms': 250 },
+    bad: ['2', '-1s'],
+  },
   maxUploads: {
     is: '--max-uploads SPEGEL_MAX_UPLOADS value 256',
     good: { '1': 1, '65536': 65_536 },

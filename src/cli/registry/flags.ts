@@ -166,7 +166,6 @@ export const REGISTRY_FLAGS = {
     name: 'coalesce',
     env: 'SPEGEL_COALESCE',
     default: true,
-    honours: [false],
     help: 'coalesce cold bursts into one upstream fetch',
   }),
   coalesceWaitMs: value({
@@ -174,7 +173,6 @@ export const REGISTRY_FLAGS = {
     env: 'SPEGEL_COALESCE_WAIT',
     kind: DURATION,
     default: '2s',
-    honours: [],
     help: 'longest total wait of one request on coalescing',
   }),
   maxUploads: value({

@@ -1,6 +1,6 @@
 import type { Digest } from '../../oci/digest.ts'
 import { type LiveIngestOptions, LiveIngests } from '../content-directory/live-ingests.ts'
-import type { CallOptions, GrowingBlob, InProgress } from '../store.ts'
+import type { FindOptions, GrowingBlob, InProgress } from '../store.ts'
 
 export interface ContainerdInProgressSettings {
   /** containerd's content directory, as this process sees it. */
@@ -22,7 +22,7 @@ export class ContainerdInProgress implements InProgress {
     this.#ingests = new LiveIngests(contentDirectory, { ...options, isOurs })
   }
 
-  find(digest: Digest, options: CallOptions): Promise<GrowingBlob | undefined> {
+  find(digest: Digest, options: FindOptions): Promise<GrowingBlob | undefined> {
     return this.#ingests.find(digest, options)
   }
 }

@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Digest } from '../../oci/digest.ts'
-import type { CallOptions, GrowingBlob, InProgress } from '../store.ts'
+import type { FindOptions, GrowingBlob, InProgress } from '../store.ts'
 import { openInside } from './content-files.ts'
 import { ContentFileError } from './errors.ts'
 import { GrowingFile } from './growing-file.ts'
@@ -51,13 +51,13 @@ export class LiveIngests implements InProgress {
     this.#tailOptions = { stallTimeoutMs, fallbackIntervalMs, now }
   }
 
-  async find(digest: Digest, { signal }: CallOptions): Promise<GrowingBlob | undefined> {
+  async find(digest: Digest, { signal, evenStalled = false }: FindOptions): Promise<GrowingBlob | undefined> {
     for (let looks = 1; ; looks += 1) {
       signal.throwIfAborted()
       const { directories, isSettling } = await this.#index.find(digest)
       const staged = await Promise.all(directories.map(directory => this.#open(directory, digest)))
       const complete = staged.filter(source => source !== undefined)
-      const found = await this.#pick(complete)
+      const found = await this.#pick(complete, evenStalled)
       if (found !== undefined) return this.#follow(found)
       const isComplete = directories.length > 0 && complete.length === directories.length
       if (isComplete || !isSettling || looks === MAX_LOOKS) return undefined
@@ -78,10 +78,11 @@ export class LiveIngests implements InProgress {
     }
   }
 
-  /** The live download of which most is there; closes the others. */
-  async #pick(sources: readonly TailSource[]): Promise<TailSource | undefined> {
+  /** The live download of which most is there, else, if that will do, the one that stalled last; closes the others. */
+  async #pick(sources: readonly TailSource[], evenStalled: boolean): Promise<TailSource | undefined> {
     const live = sources.filter(({ data }) => this.#isLive(data.stat.mtimeMs))
-    const [best] = live.toSorted((one, other) => other.data.stat.size - one.data.stat.size)
+    const stalled = evenStalled ? sources.toSorted((one, other) => other.data.stat.mtimeMs - one.data.stat.mtimeMs) : []
+    const [best] = [...live.toSorted((one, other) => other.data.stat.size - one.data.stat.size), ...stalled]
     for (const source of sources) if (source !== best) await source.data.handle.close()
     return best
   }

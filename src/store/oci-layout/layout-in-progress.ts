@@ -1,6 +1,6 @@
 import type { Digest } from '../../oci/digest.ts'
 import { type LiveIngestOptions, LiveIngests } from '../content-directory/live-ingests.ts'
-import type { CallOptions, GrowingBlob, InProgress } from '../store.ts'
+import type { FindOptions, GrowingBlob, InProgress } from '../store.ts'
 
 /** Downloads staged in one or more layouts. */
 export class LayoutInProgress implements InProgress {
@@ -10,7 +10,7 @@ export class LayoutInProgress implements InProgress {
     this.#layouts = roots.map(root => new LiveIngests(root, options))
   }
 
-  async find(digest: Digest, options: CallOptions): Promise<GrowingBlob | undefined> {
+  async find(digest: Digest, options: FindOptions): Promise<GrowingBlob | undefined> {
     for (const layout of this.#layouts) {
       const found = await layout.find(digest, options)
       if (found !== undefined) return found

@@ -1,0 +1,136 @@
+import type { Digest } from '../oci/digest.ts'
+import type { CallOptions, Members, Peer } from '../routing/router.ts'
+import { type Claim, type ClaimAnswer, MAX_NAMED_PEERS } from './claim.ts'
+import type { ClaimTakers } from './claim-takers.ts'
+import type { Coordinator } from './coordinator.ts'
+import { ClaimUnsupportedError } from './errors.ts'
+
+/**
+ * Longest wait for one coordinator's answer. Where many nodes need the same layer at the same moment, it has some thousand
+ * claims to answer, a few in a millisecond; one that is gone does not even accept a connection.
+ */
+export const ANSWER_TIMEOUT_MS = 1000
+/** Coordinators that may leave a claim unanswered before the node goes on alone. Each is given half the time of the one before. */
+const MAX_UNANSWERED = 3
+/**
+ * Parents that a node may be given in vain because it does not know them: they have just joined, it has itself, or it
+ * noticed before the coordinator that they are gone.
+ */
+const MAX_UNKNOWN = 4
+
+/** Takes a claim to another node. */
+export interface ClaimSender {
+  /**
+   * @throws {ClaimUnsupportedError} where the node takes no claims
+   * @throws where there is no usable answer
+   */
+  send(coordinator: Peer, claim: Claim, options: CallOptions): Promise<ClaimAnswer>
+}
+
+export interface ClaimantComponents {
+  readonly members: Pick<Members, 'peerId' | 'find' | 'closest'>
+  readonly takers: ClaimTakers
+  /** That of this node. */
+  readonly coordinator: Coordinator
+  readonly sender: ClaimSender
+}
+
+export interface ClaimantOptions {
+  /** Default: 1 s. */
+  readonly answerTimeoutMs?: number
+}
+
+export interface ClaimRequest {
+  readonly digest: Digest
+  /** How many bytes of the content this node has. */
+  readonly offset: number
+  /** Peer ids, as in {@link Claim}; default: none. */
+  readonly lost?: readonly string[]
+  readonly stalled?: readonly string[]
+  readonly behind?: readonly string[]
+}
+
+/** Where a node is to get content from: upstream, or peers that are fetching it. */
+export type Verdict =
+  /** `coordinated`: others follow this node. Where not, nobody could be asked, and they may be doing the same. */
+  | { readonly kind: 'upstream'; readonly coordinated: boolean }
+  | { readonly kind: 'follow'; readonly parents: readonly Peer[]; readonly depth: number }
+
+type Answer = ClaimAnswer | 'unsupported' | undefined
+
+interface AskOptions extends CallOptions {
+  readonly timeoutMs: number
+}
+
+const ALONE: Verdict = { kind: 'upstream', coordinated: false }
+
+/** Claims content at the member that is closest to its digest, which may be this node, else at the next closest. */
+export class Claimant {
+  readonly #components: ClaimantComponents
+  readonly #answerTimeoutMs: number
+
+  constructor(components: ClaimantComponents, options: ClaimantOptions = {}) {
+    this.#components = components
+    this.#answerTimeoutMs = options.answerTimeoutMs ?? ANSWER_TIMEOUT_MS
+  }
+
+  /** Never rejects but with the reason of `signal`: a claim that can't be made is one less node that coalesces. */
+  async claim(request: ClaimRequest, options: CallOptions): Promise<Verdict> {
+    const { members } = this.#components
+    const { digest, offset, lost = [], stalled = [], behind = [] } = request
+    const unknown: string[] = []
+    while (unknown.length < MAX_UNKNOWN) {
+      const useless = [...behind, ...unknown].slice(-MAX_NAMED_PEERS)
+      const claim = { node: members.peerId, digest, offset, lost, stalled, behind: useless, redirected: false }
+      const answer = await this.#answer(claim, options)
+      if (answer?.outcome === 'granted') return { kind: 'upstream', coordinated: true }
+      if (answer?.outcome !== 'follow') return ALONE
+      const parents = answer.parents.map(id => members.find(id)).filter(peer => peer !== undefined)
+      if (parents.length > 0) return { kind: 'follow', parents, depth: answer.depth }
+      unknown.push(...answer.parents)
+    }
+    return ALONE
+  }
+
+  /** That of the closest member that answers; undefined where several are silent. */
+  async #answer(claim: Claim, options: CallOptions): Promise<ClaimAnswer | undefined> {
+    const { members, takers, coordinator } = this.#components
+    const [closest] = members.closest(claim.digest, 1)
+    let unanswered = 0
+    for (const peer of takers.nearer(claim.digest)) {
+      // One that is not closest would point to one that was asked in vain: it may not have noticed yet.
+      const timeoutMs = this.#answerTimeoutMs / 2 ** unanswered
+      const redirected = peer.id !== closest?.id
+      const answer = await this.#ask(peer, { ...claim, redirected }, { ...options, timeoutMs })
+      if (answer === 'unsupported') continue
+      if (answer !== undefined) return answer
+      unanswered += 1
+      if (unanswered === MAX_UNANSWERED) return undefined
+    }
+    return coordinator.claim({ ...claim, redirected: true })
+  }
+
+  /** The answer of a coordinator, or of the one that it points to; undefined where there is none. */
+  async #ask(peer: Peer, claim: Claim, options: AskOptions): Promise<Answer> {
+    const answer = await this.#send(peer, claim, options)
+    if (answer === undefined || answer === 'unsupported' || answer.outcome !== 'redirect') return answer
+    const closer = this.#components.members.find(answer.to)
+    const redirected = { ...claim, redirected: true }
+    const better = closer === undefined ? undefined : await this.#send(closer, redirected, options)
+    // What it points to may be gone, which it learns later than this node.
+    return better === undefined || better === 'unsupported' ? await this.#send(peer, redirected, options) : better
+  }
+
+  async #send(peer: Peer, claim: Claim, { signal, timeoutMs }: AskOptions): Promise<Answer> {
+    const { sender, takers } = this.#components
+    const limited = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
+    try {
+      return await sender.send(peer, claim, { signal: limited })
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!(error instanceof ClaimUnsupportedError)) return undefined
+      takers.exclude(peer)
+      return 'unsupported'
+    }
+  }
+}
