@@ -13,6 +13,7 @@ import { ContentNotFoundError } from '../store/errors.ts'
 import type { Store } from '../store/store.ts'
 import type { Withheld } from '../store/withheld-content.ts'
 import { CorruptContentError } from './errors.ts'
+import { ExcludedPulls } from './excluded-pulls.ts'
 import { rangeNotSatisfiable } from './range-error.ts'
 import { blobServer } from './serve-blob.ts'
 import { describeCommitted, findShared, type InProgressContent, sendGrowing } from './serve-in-progress.ts'
@@ -52,6 +53,7 @@ export class ContentHandler {
   readonly #options: ContentOptions
   readonly #uploads: Slots
   readonly #buffers: BufferPool
+  readonly #excludedPulls = new ExcludedPulls({ now: () => performance.now() })
   readonly #serve: Readonly<Record<ContentPath['kind'], Serve>>
 
   constructor(components: ContentComponents, options: ContentOptions) {
@@ -68,6 +70,7 @@ export class ContentHandler {
     const fromPeer = exchange.request.headers['x-spegel-mirrored'] === 'true'
     exchange.handler = path.kind
     const refusal = this.#excluded(path) ?? (fromPeer ? undefined : await this.#refusedTag(exchange, path))
+    if (refusal === 'filtered' && !fromPeer) this.#excludedPulls.add(path.reference)
     if (refusal !== undefined) throw this.#miss(path, { reason: refusal, fromPeer })
     try {
       await this.#answerFromStore(exchange, path, fromPeer)
@@ -85,7 +88,8 @@ export class ContentHandler {
     exchange.handler = 'mirror'
     const { reference } = path
     const isFetched = reference.kind === 'digest' && exchange.request.method === 'GET'
-    using _asked = isFetched ? inProgress?.asked.begin(reference.digest) : undefined
+    const isShared = isFetched && !this.#excludedPulls.has(reference)
+    using _asked = isShared ? inProgress?.asked.begin(reference.digest) : undefined
     try {
       await mirror.answer(exchange, path)
     } catch (error) {
