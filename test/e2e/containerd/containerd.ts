@@ -176,7 +176,7 @@ export class Containerd implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#cri[Symbol.dispose]()
     await this.#program?.[Symbol.asyncDispose]()
-    if (this.#options.diskBytes !== undefined) await run('umount', ['--lazy', this.paths.root])
+    for (const mount of await mountsUnder(this.paths.root)) await run('umount', ['--lazy', mount])
   }
 
   async #pull(image: string, { auth, signal }: PullOptions): Promise<void> {
@@ -197,4 +197,11 @@ export class Containerd implements AsyncDisposable {
 
 function isNotFound(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT'
+}
+
+/** Mounts at `directory` or below, the last one first. One that was killed leaves its temporary mounts behind. */
+async function mountsUnder(directory: string): Promise<readonly string[]> {
+  const lines = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n')
+  const mounts = lines.map(line => line.split(' ')[4] ?? '')
+  return mounts.filter(mount => mount === directory || mount.startsWith(`${directory}/`)).toReversed()
 }
