@@ -8,12 +8,13 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { cpus, loadavg, tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { FakeContainerd } from '../test/containerd/fake-containerd.ts'
 import { freePorts } from '../test/free-ports.ts'
+import { cpuMs, residentMiB } from './process-usage.ts'
 
 const ROUNDS = 3
 /** How long a process is left alone before its memory and CPU are read. */
@@ -24,17 +25,6 @@ interface Sample {
   readonly readyMs: number | undefined
   readonly rssMiB: number
   readonly idleCpuMs: number
-}
-
-async function residentMiB(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8')
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024
-}
-
-/** User and system time of `pid`; /proc counts in ticks of 10 ms. */
-async function cpuMs(pid: number): Promise<number> {
-  const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? []
-  return (Number(fields[11]) + Number(fields[12])) * 10
 }
 
 async function untilReady(url: string, child: ChildProcess): Promise<void> {

@@ -1,6 +1,6 @@
 /**
  * Preloaded into a process (`--import`): watches its event loop, and tells on SIGUSR2, as a line of JSON on stdout, how long
- * it was away at most since the last time, and how much of that it spent computing: the rest it waited for a processor.
+ * it was away at most since the last time, and how much it computed in one go: what is missing it waited, such as for a processor.
  * Plain JavaScript, because to strip types would cost the process 20 MiB.
  */
 import process from 'node:process'
