@@ -52,6 +52,7 @@ for (const target of [
   '_default',
   'http://a:0',
   'http://a_b:1',
+  'http://fd00::1',
   "http://a'b:1",
 ]) {
   test(`${JSON.stringify(target)} is no mirror`, () => {
@@ -67,4 +68,9 @@ test('registries are mirrored once each, all of them where none is named', () =>
     docker,
   ])
   assert.throws(() => mirroredRegistryUrls(['https://docker.io', 'http://docker.io']), UsageError)
+})
+
+test('an IPv6 address gets the brackets that Kubernetes can’t put around it', () => {
+  const { mirrorTargets } = read(['--mirror-targets', 'http://fd00::1:30020', 'http://[fd00::2]:30021'])
+  assert.deepEqual(mirrorTargets, ['http://[fd00::1]:30020', 'http://[fd00::2]:30021'])
 })

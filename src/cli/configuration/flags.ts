@@ -1,14 +1,24 @@
+import { isIPv6 } from 'node:net'
 import { isWildcardRegistry, parseRegistryUrl, type RegistryUrl } from '../../oci/registry-url.ts'
 import { choice, type FlagValues, list, toggle, value } from '../flags/flag.ts'
 import { type Kind, oneOf, orUndefined, PATH, REGISTRY_URL } from '../flags/kind.ts'
 import { UsageError } from '../flags/usage-error.ts'
 import { CONFIG_PATH_FLAG } from './config-path-flag.ts'
 
+const HOST_AND_PORT = /^(https?:\/\/)([^[\]/]+)(:\d+)$/
+
+/** Kubernetes puts the IPv6 address of a node into a URL as it is; in a URL it needs brackets. */
+function withBrackets(text: string): string {
+  const [, scheme = '', host = '', port = ''] = HOST_AND_PORT.exec(text) ?? []
+  return isIPv6(host) ? `${scheme}[${host}]${port}` : text
+}
+
 /** The URL of a mirror. A single label is a host name, though images could not name it. */
 const MIRROR_URL: Kind<string> = {
   placeholder: 'URL',
   accepts: 'the URL of a mirror such as http://10.0.0.1:5000 or http://[fd00::1]:5000',
-  parse: orUndefined(text => {
+  parse: orUndefined(given => {
+    const text = withBrackets(given)
     const port = /:\d+$/.test(text) ? '' : ':80'
     const { scheme, registry } = parseRegistryUrl(text + port)
     return `${scheme}://${registry.slice(0, registry.length - port.length)}`
