@@ -60,8 +60,8 @@ const REFUSED: readonly (readonly [readonly string[], string])[] = [
     '--mirror-targets is required: want the URL of a mirror such as http://10.0.0.1:5000 or http://[fd00::1]:5000',
   ],
   [
-    ['configuration', '--mirror-targets', 'http://fd00::1:5000'],
-    '--mirror-targets "http://fd00::1:5000": want the URL of a mirror such as http://10.0.0.1:5000 or http://[fd00::1]:5000',
+    ['configuration', '--mirror-targets', 'http://10.0.0.1:70000'],
+    '--mirror-targets "http://10.0.0.1:70000": want the URL of a mirror such as http://10.0.0.1:5000 or http://[fd00::1]:5000',
   ],
   [
     ['configuration', '--mirror-targets=*'],
