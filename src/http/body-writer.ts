@@ -16,7 +16,8 @@ export class BodyWriter implements Disposable {
   readonly #exchange: Exchange
   readonly #options: BodyWriterOptions
   #sentBytes = 0
-  #inFlight = 0
+  /** Ends each write that the kernel has not taken yet. */
+  readonly #pending = new Set<(cause?: Error | null) => void>()
   #failure: ClientGoneError | undefined
   #wake: () => void = () => undefined
   readonly #onAbort = (): void => this.#wake()
@@ -25,6 +26,10 @@ export class BodyWriter implements Disposable {
     this.#exchange = exchange
     this.#options = options
     exchange.signal.addEventListener('abort', this.#onAbort)
+    // What is written between the end of its socket and its own, a response keeps without a word.
+    exchange.response.once('close', () => {
+      for (const written of this.#pending) written(new Error('the connection was closed'))
+    })
   }
 
   /** Body bytes given to {@link write}. */
@@ -41,13 +46,14 @@ export class BodyWriter implements Disposable {
   /** Writes `chunk`, which must not change until `onWritten` is called. That happens once, whatever becomes of it. */
   write(chunk: Uint8Array, onWritten?: () => void): void {
     this.#writeHead()
-    this.#exchange.response.write(chunk, cause => {
-      this.#inFlight -= 1
+    const written = (cause?: Error | null): void => {
+      if (!this.#pending.delete(written)) return
       onWritten?.()
       if (cause) this.#failure ??= new ClientGoneError({ cause })
       this.#wake()
-    })
-    this.#inFlight += 1
+    }
+    this.#pending.add(written)
+    this.#exchange.response.write(chunk, written)
     this.#sentBytes += chunk.length
   }
 
@@ -58,7 +64,7 @@ export class BodyWriter implements Disposable {
    */
   async drainTo(count: number): Promise<void> {
     const { signal } = this.#exchange
-    while (this.#inFlight > count && this.#failure === undefined && !signal.aborted) {
+    while (this.#pending.size > count && this.#failure === undefined && !signal.aborted) {
       await new Promise<void>(resolve => {
         this.#wake = resolve
       })

@@ -37,8 +37,13 @@ export interface BlobResponse extends ResponseHead {
 
 /** A body that is pulled; those of the peer client are such. */
 export interface PulledBody {
-  /** The next bytes, undefined at the end. A chunk is valid until the next call, `destroy` or not. */
+  /** The next bytes, undefined at the end. A chunk is valid until the next call of it or of {@link destroy}. */
   read(): Promise<Buffer | undefined>
+  /**
+   * Keeps the last chunk valid until the returned function is called, once, whatever becomes of the body. Without it, chunks
+   * are the garbage collector's.
+   */
+  hold?(): (() => void) | undefined
   /** Gives the body up; a pending `read` rejects. Harmless after the end. */
   destroy(): void
 }
@@ -120,7 +125,8 @@ export async function sendBody(exchange: Exchange, { body, ...head }: BodyRespon
     while (request.method !== 'HEAD') {
       const chunk = await body.read()
       if (chunk === undefined) break
-      writer.write(chunk)
+      // One that is given up while the socket still writes from it must not be overwritten by another transfer.
+      writer.write(chunk, body.hold?.())
       await writer.drainTo(0)
     }
     await writer.finish()
