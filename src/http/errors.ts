@@ -30,6 +30,16 @@ export class PeerResponseError extends Error {
   }
 }
 
+/** The head of a response is not one that this client knows for sure how to read. */
+export class ResponseHeadError extends Error {
+  readonly code = 'RESPONSE_HEAD'
+
+  constructor(reason: string) {
+    super(reason)
+    this.name = 'ResponseHeadError'
+  }
+}
+
 /** A peer's body broke off before its end. */
 export class PeerBodyError extends Error {
   readonly code = 'PEER_BODY'

@@ -31,7 +31,7 @@ export interface PeerClientComponents {
 }
 
 /** Makes a peer client of node:http. */
-export function createPeerClient({ log }: PeerClientComponents = {}, options: PeerClientOptions = {}): PeerClient {
+export function createNodePeerClient({ log }: PeerClientComponents = {}, options: PeerClientOptions = {}): PeerClient {
   return new NodePeerClient({ log }, options)
 }
 

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { PulledBody } from './body.ts'
 
 /** A request to a peer's registry. */
 export interface PeerRequest {
@@ -30,14 +31,12 @@ export interface PeerResponse {
 }
 
 /** A body that is pulled, so that nothing is buffered beyond what the reader asks for. */
-export interface PeerBody {
+export interface PeerBody extends PulledBody {
   /**
-   * The next bytes, undefined at the end. A chunk is valid until the next call, `destroy` or not.
+   * As {@link PulledBody.read}.
    * @throws {PeerBodyError} where the connection breaks off before the end.
    */
   read(): Promise<Buffer | undefined>
-  /** Gives the body up; a pending `read` rejects. Harmless after the end. */
-  destroy(): void
 }
 
 /** Sends requests to peers over kept connections. */

@@ -54,6 +54,10 @@ export class MirroredBlob implements PulledBody {
     }
   }
 
+  hold(): (() => void) | undefined {
+    return this.#answer.hold()
+  }
+
   destroy(): void {
     this.#destroyed = true
     this.#answer.destroy()

@@ -59,6 +59,10 @@ export class PeerAnswer<Head = unknown> implements PeerBody {
     }
   }
 
+  hold(): (() => void) | undefined {
+    return this.#body.hold?.()
+  }
+
   /** Gives the answer up because it is not what its head promised. */
   fail(error: unknown): void {
     this.#settle(() => this.#options.onFailed(error))

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
-import { createPeerClient, type PeerClientOptions } from '../../src/http/node-peer-client.ts'
+import type { PeerClientOptions } from '../../src/http/node-peer-client.ts'
 import type { PeerBody, PeerClient, PeerRequest } from '../../src/http/peer-client.ts'
+import type { Log } from '../../src/observability/log.ts'
 import { MemoryLog } from '../fakes/memory-log.ts'
 
 export const options = { signal: new AbortController().signal, headersTimeoutMs: 5000 }
@@ -17,7 +18,10 @@ export interface RawPeer {
   readonly server: Server
 }
 
-export type Answer = (socket: Socket, request: { readonly count: number; readonly connection: number }) => void
+export type Answer = (
+  socket: Socket,
+  request: { readonly count: number; readonly connection: number },
+) => void | Promise<void>
 
 export async function startPeer(t: TestContext, answer: Answer): Promise<RawPeer> {
   const sockets: Socket[] = []
@@ -31,7 +35,7 @@ export async function startPeer(t: TestContext, answer: Answer): Promise<RawPeer
       if (!head.endsWith('\r\n\r\n')) return
       const count = requests.push({ head, connection })
       head = ''
-      answer(socket, { count, connection })
+      void answer(socket, { count, connection })
     })
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -44,10 +48,15 @@ export async function startPeer(t: TestContext, answer: Answer): Promise<RawPeer
   return { endpoint: { host: '127.0.0.1', port: address.port }, requests, sockets, server }
 }
 
-export function clientOf(t: TestContext, clientOptions: PeerClientOptions = {}, log = new MemoryLog()): PeerClient {
-  const client = createPeerClient({ log }, clientOptions)
-  t.after(() => client.close())
-  return client
+export type CreatePeerClient = (components: { readonly log: Log }, options: PeerClientOptions) => PeerClient
+
+/** Makes clients that are closed with their test. */
+export function clientsOf(create: CreatePeerClient) {
+  return (t: TestContext, clientOptions: PeerClientOptions = {}, log = new MemoryLog()): PeerClient => {
+    const client = create({ log }, clientOptions)
+    t.after(() => client.close())
+    return client
+  }
 }
 
 export function askFor(endpoint: PeerRequest['endpoint'], method: PeerRequest['method'] = 'GET'): PeerRequest {

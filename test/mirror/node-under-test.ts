@@ -2,8 +2,8 @@ import { AskedContent } from '../../src/coalesce/asked-content.ts'
 import { Bursts } from '../../src/coalesce/bursts.ts'
 import type { Claimant } from '../../src/coalesce/claimant.ts'
 import { BufferPool } from '../../src/http/buffer-pool.ts'
+import { createPeerClient } from '../../src/http/create-peer-client.ts'
 import { dispatch } from '../../src/http/dispatch.ts'
-import { createPeerClient } from '../../src/http/node-peer-client.ts'
 import { startHttpServer } from '../../src/http/server.ts'
 import type { MirrorLimits } from '../../src/mirror/limits.ts'
 import { createMirror } from '../../src/mirror/mirror.ts'
@@ -56,7 +56,8 @@ export async function startNode(settings: NodeSettings = {}) {
     ready: () => ready,
   }
   const credentials = basicAuth === undefined ? {} : { basicAuth }
-  const peerClient = createPeerClient({ log }, credentials)
+  const buffers = new BufferPool()
+  const peerClient = createPeerClient({ log, buffers }, credentials)
   const { claim, now = () => performance.now(), coalesceWaitMs: waitMs = 2000 } = settings
   const inProgress = settings.inProgress ?? (claim && memory)
   const asked = new AskedContent({ clock: { now } })
@@ -83,7 +84,7 @@ export async function startNode(settings: NodeSettings = {}) {
       filter: compileFilters({ mirroredRegistries: [], registryFilters: [], ...settings }),
       metrics,
       log,
-      buffers: new BufferPool(),
+      buffers,
       ...(inProgress && { inProgress: { inProgress, asked } }),
       ...(settings.tagPolicy === undefined ? {} : { tagPolicy: settings.tagPolicy }),
     },

@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { loadBasicAuth } from '../../http/basic-auth.ts'
+import { BufferPool } from '../../http/buffer-pool.ts'
+import { createPeerClient } from '../../http/create-peer-client.ts'
 import { dispatch, type Route } from '../../http/dispatch.ts'
 import { formatHostPort } from '../../http/host-port.ts'
-import { createPeerClient } from '../../http/node-peer-client.ts'
 import { type HttpServer, startHttpServer } from '../../http/server.ts'
 import { createMirror } from '../../mirror/mirror.ts'
 import type { Log } from '../../observability/log.ts'
@@ -52,7 +53,8 @@ export async function runRegistry(flags: RegistryFlags, { log, signal: asked }: 
   const sync = new AdvertiseSync({ clock: systemClock, watcher, router, metrics, log })
   const health = healthRoutes({ ready: () => router.ready() && sync.hasStarted })
 
-  const peerClient = stack.adopt(createPeerClient({ log }, credentials), client => client.close())
+  const buffers = new BufferPool()
+  const peerClient = stack.adopt(createPeerClient({ log, buffers }, credentials), client => client.close())
   const coalescing = createCoalescing(flags, { members: router, inProgress, peerClient, metrics, log })
   const mirror = stack.adopt(
     createMirror(
