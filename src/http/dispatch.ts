@@ -39,6 +39,7 @@ export function dispatch({ routes, metrics, log }: DispatchComponents): Handler 
   return async exchange => {
     const { request, response } = exchange
     const { socket } = request
+    using _watched = metrics.eventLoop.watch()
     const startedAt = performance.now()
     const bytesBefore = socket.bytesWritten
     const matching = routes.filter(({ path }) => matches(path, exchange.path))

@@ -20,6 +20,12 @@ const CONTRACT = {
   spegel_upload_bytes_total: { type: 'counter', labels: [] },
   spegel_mirror_miss_total: { type: 'counter', labels: ['reason'] },
   spegel_coalesce_total: { type: 'counter', labels: ['outcome'] },
+  spegel_corrupt_content_total: { type: 'counter', labels: [] },
+  spegel_event_loop_block_seconds: {
+    type: 'histogram',
+    labels: [],
+    buckets: [0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1],
+  },
   spegel_peer_failures_total: { type: 'counter', labels: ['reason'] },
   spegel_peers: { type: 'gauge', labels: [] },
   spegel_provider_records: { type: 'gauge', labels: [] },
@@ -40,6 +46,7 @@ function touchAll(metrics: Metrics): void {
   metrics.uploadBytes.inc(4096)
   for (const reason of MISS_REASONS) metrics.mirrorMisses.inc({ reason })
   metrics.coalesce.inc({ outcome: 'followed' })
+  metrics.corruptContent.inc()
   for (const reason of PEER_FAILURES) metrics.peerFailures.inc({ reason })
   metrics.peers.set(2)
   metrics.providerRecords.set(3)

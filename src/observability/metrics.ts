@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, exponentialBuckets, Gauge, Histogram, Registry } from 'prom-client'
+import { EventLoopMonitor } from './event-loop-monitor.ts'
 import { RegistryLabels } from './registry-labels.ts'
 
 /** How often the lag of the event loop is sampled. At the library's 10 ms, sampling is most of what an idle node does. */
@@ -39,7 +40,14 @@ export function createMetrics() {
   const registers = [registry]
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: EVENT_LOOP_SAMPLING_MS })
   const http = { labelNames: ['handler', 'method', 'code'] as const, registers }
+  const eventLoopBlock = new Histogram({
+    name: 'spegel_event_loop_block_seconds',
+    help: 'How much later than due the event loop got to a sample, taken every 10 ms while requests are being answered.',
+    buckets: [0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1],
+    registers,
+  })
   return {
+    eventLoop: new EventLoopMonitor({ observe: seconds => eventLoopBlock.observe(seconds) }),
     /** Label values for registry names. */
     registries: new RegistryLabels(),
     mirrorRequests: new Counter({
@@ -116,6 +124,11 @@ export function createMetrics() {
       name: 'spegel_coalesce_total',
       help: 'Coalesced requests, by outcome.',
       labelNames: ['outcome'] as const,
+      registers,
+    }),
+    corruptContent: new Counter({
+      name: 'spegel_corrupt_content_total',
+      help: 'Content of the store found not to match its digest, and no longer served.',
       registers,
     }),
     peerFailures: new Counter({

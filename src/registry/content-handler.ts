@@ -12,14 +12,17 @@ import type { ReferenceFilter } from '../oci/registry-filter.ts'
 import { ContentNotFoundError } from '../store/errors.ts'
 import type { Store } from '../store/store.ts'
 import type { Withheld } from '../store/withheld-content.ts'
+import type { ContentVerification } from './content-verification.ts'
 import { CorruptContentError } from './errors.ts'
 import { ExcludedPulls } from './excluded-pulls.ts'
 import { rangeNotSatisfiable } from './range-error.ts'
 import { blobServer } from './serve-blob.ts'
 import { describeCommitted, findShared, type InProgressContent, sendGrowing } from './serve-in-progress.ts'
 import { manifestServer } from './serve-manifest.ts'
+import { SmallContent } from './small-content.ts'
 import type { Serve } from './stored-content.ts'
 import type { TagPolicy } from './tag-policy.ts'
+import { UploadPace, type UploadPaceLimits } from './upload-pace.ts'
 
 /** Seconds after which a peer that found no free slot may ask again. */
 const RETRY_AFTER_SECONDS = 1
@@ -28,6 +31,8 @@ export interface ContentComponents {
   readonly store: Store
   /** Default: nothing is withheld. */
   readonly withheld?: Withheld
+  /** Knows what the store holds and must not be served. */
+  readonly verification: ContentVerification
   readonly mirror: Mirror
   readonly filter: ReferenceFilter
   readonly metrics: Metrics
@@ -45,6 +50,8 @@ export interface ContentOptions {
   readonly resolveTags: boolean
   /** Bodies of blobs sent to peers at once; beyond it 503 (`--max-uploads`). */
   readonly maxUploads: number
+  /** What a peer must take of a blob to go on being sent it. Default: that of {@link UploadPace}. */
+  readonly uploadPace?: UploadPaceLimits
 }
 
 /** Answers requests for content: from the store, else, for local clients, from peers, else with a miss. */
@@ -60,9 +67,10 @@ export class ContentHandler {
     this.#components = components
     this.#options = options
     this.#uploads = new Slots({ limit: options.maxUploads })
-    const { buffers = new BufferPool() } = components
+    const { buffers = new BufferPool(), verification } = components
     this.#buffers = buffers
-    this.#serve = { blob: blobServer({ buffers }), manifest: manifestServer({ buffers }) }
+    const serving = { buffers, verification, small: new SmallContent({ verification }) }
+    this.#serve = { blob: blobServer(serving), manifest: manifestServer(serving) }
   }
 
   /** @throws {DistributionError} for every answer that is not the content */
@@ -77,7 +85,6 @@ export class ContentHandler {
       return
     } catch (error) {
       if (!isNotHeld(error)) throw error
-      if (error instanceof CorruptContentError) this.#components.log.error('content in the store is damaged', { error })
     }
     if (fromPeer) await this.#answerInProgress(exchange, path)
     else await this.#answerFromPeers(exchange, path)
@@ -166,15 +173,19 @@ export class ContentHandler {
     if (reference.kind === 'digest' && this.#isWithheld(reference.digest)) {
       throw new ContentNotFoundError(reference.digest)
     }
+    // Before the store is asked: a node that can send no more can least afford to look.
+    const isUpload = fromPeer && kind === 'blob' && exchange.request.method === 'GET'
+    using _slot = isUpload ? this.#takeUpload() : undefined
+    using pace = isUpload ? new UploadPace(exchange.response, this.#options.uploadPace) : undefined
     const digest = reference.kind === 'tag' ? await store.resolve(reference, { signal }) : reference.digest
     const descriptor = await store.describe(digest, { signal })
-    using _slot = fromPeer && kind === 'blob' && exchange.request.method === 'GET' ? this.#takeUpload() : undefined
     await this.#serve[kind](exchange, {
       store,
       descriptor,
       registry: reference.registry,
       source: fromPeer ? undefined : 'store',
       onBytes: bytes => {
+        pace?.add(bytes)
         if (fromPeer) metrics.uploadBytes.inc(bytes)
         else metrics.servedBytes.inc({ source: 'store' }, bytes)
       },

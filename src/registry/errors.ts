@@ -9,3 +9,13 @@ export class CorruptContentError extends Error {
     this.name = 'CorruptContentError'
   }
 }
+
+/** A file could not be hashed; nothing is known of its content. */
+export class FileHashError extends Error {
+  readonly code = 'FILE_HASH'
+
+  constructor(reason: string, options?: ErrorOptions) {
+    super(`file cannot be hashed: ${reason}`, options)
+    this.name = 'FileHashError'
+  }
+}

@@ -1,6 +1,16 @@
+import type { BufferPool } from '../http/buffer-pool.ts'
 import type { Exchange } from '../http/exchange.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import type { Store } from '../store/store.ts'
+import type { ContentVerification } from './content-verification.ts'
+import type { SmallContent } from './small-content.ts'
+
+/** What stored content is sent with. */
+export interface ServeComponents {
+  readonly buffers: BufferPool
+  readonly small: SmallContent
+  readonly verification: ContentVerification
+}
 
 /** Content of this node's store that answers a request. */
 interface StoredContent {

@@ -1,10 +1,18 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { RawClient } from '../../test/http/raw-client.ts'
+import { get, RawClient } from '../../test/http/raw-client.ts'
 import { startNode } from '../../test/mirror/node-under-test.ts'
 import { rawExchange } from '../../test/mirror/raw-exchange.ts'
 import { asPeer, blob, byTag, layer, overriding, storeWithImage } from '../../test/mirror/stored-image.ts'
+import { until } from '../../test/until.ts'
+import { OCTET_STREAM } from '../oci/media-type.ts'
 import type { Store } from '../store/store.ts'
+
+/** Every blob goes on for a terabyte. */
+const ENDLESS: Partial<Store> = {
+  describe: async digest => ({ digest, size: 2 ** 40, mediaType: OCTET_STREAM }),
+  open: async () => ({ size: 2 ** 40, read: async into => into.length, close: async () => {} }),
+}
 
 describe('uploads to peers', () => {
   test('are refused with 503 beyond the limit, and allowed again once one is done', async () => {
@@ -32,6 +40,19 @@ describe('uploads to peers', () => {
     const status = async () => (await rawExchange(node.address, { target: blob, headers: asPeer })).status
     while ((await status()) === 503);
     assert.equal(await status(), 200)
+  })
+
+  test('end with FIN where the peer takes too little, and give their slot back', async () => {
+    const store = overriding(storeWithImage(), ENDLESS)
+    await using node = await startNode({ store, maxUploads: 1, uploadPace: { windowMs: 20, minBytes: 2 ** 40 } })
+    using client = await RawClient.connect(node.address)
+    client.send(get(blob, asPeer))
+    assert.equal(await client.ending, 'fin')
+    client.socket.end()
+    await until(async () => (await node.metric('http_requests_inflight{handler="registry"}')) === 0)
+    using next = await RawClient.connect(node.address)
+    next.send(get(blob, asPeer))
+    assert.match(await next.receive('\r\n'), / 200 /)
   })
 
   for (const [what, request] of [

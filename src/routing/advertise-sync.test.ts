@@ -61,7 +61,8 @@ function setup() {
     },
   }
   const stop = new AbortController()
-  const running = new AdvertiseSync(components).run({ signal: stop.signal })
+  const sync = new AdvertiseSync(components)
+  const running = sync.run({ signal: stop.signal })
   const tell = (type: StoreEvent['type'], ...entries: readonly StoreEntry[]): void => {
     store.emit('event', { type, entries } satisfies StoreEvent)
   }
@@ -77,6 +78,7 @@ function setup() {
     keys,
     running,
     store,
+    sync,
     tell,
     /** The gauges' lines, sorted. */
     async gauges(): Promise<readonly string[]> {
@@ -150,6 +152,29 @@ test('a digest whose registry changes is never withdrawn', async () => {
   sync.tell('added', layer('docker.io'), tag('docker.io'))
   await sync.keys(2)
   assert.ok(sync.calls.every(call => !call.startsWith('withdraw')))
+})
+
+test('excluded content is withdrawn with the tags that name it, and not counted, until it is included again', async () => {
+  await using sync = setup()
+  sync.tell('snapshot', tag('docker.io'), image('docker.io'), layer('docker.io'))
+  await sync.keys(3)
+  sync.sync.exclude(IMAGE)
+  sync.sync.exclude(IMAGE)
+  assert.deepEqual(await sync.keys(1), [LAYER])
+  sync.tell('added', tag('docker.io', 'v2'))
+  sync.tell('removed', tag('docker.io'))
+  assert.deepEqual(await sync.gauges(), [
+    'content_digests{registry="docker.io"} 1',
+    'image_digests{registry="docker.io"} 0',
+    'image_tags{registry="docker.io"} 0',
+  ])
+  sync.sync.include(IMAGE)
+  assert.deepEqual(await sync.keys(3), ['docker.io/team/app:v2', IMAGE, LAYER].toSorted())
+  assert.deepEqual(await sync.gauges(), [
+    'content_digests{registry="docker.io"} 1',
+    'image_digests{registry="docker.io"} 1',
+    'image_tags{registry="docker.io"} 1',
+  ])
 })
 
 test('the gauges count entries by registry, and fall to zero with the last', async () => {

@@ -1,6 +1,7 @@
 import { scheduler } from 'node:timers/promises'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
+import type { Digest } from '../oci/digest.ts'
 import { formatReference } from '../oci/reference.ts'
 import type { StoreEntry, StoreEvent, Watcher } from '../store/watcher.ts'
 import type { Clock } from './clock.ts'
@@ -26,6 +27,8 @@ export class AdvertiseSync {
   readonly #uses = new Map<string, number>()
   /** Keys that came into use or out of it, and that the router has yet to be told of. */
   readonly #untold = new Set<string>()
+  /** Held and not advertised. */
+  readonly #excluded = new Set<Digest>()
   #changed = Promise.withResolvers<void>()
   #hasStarted = false
 
@@ -50,6 +53,21 @@ export class AdvertiseSync {
     }
   }
 
+  /** Takes back what is advertised of `digest`, tags that name it included, and advertises no more of it. */
+  exclude(digest: Digest): void {
+    if (this.#excluded.has(digest)) return
+    for (const entry of this.#entries.values()) if (entry.digest === digest) this.#account(entry, -1)
+    this.#excluded.add(digest)
+    if (this.#untold.size > 0) this.#changed.resolve()
+  }
+
+  /** Advertises again what {@link exclude} took back, as far as the store holds it. */
+  include(digest: Digest): void {
+    if (!this.#excluded.delete(digest)) return
+    for (const entry of this.#entries.values()) if (entry.digest === digest) this.#account(entry, 1)
+    if (this.#untold.size > 0) this.#changed.resolve()
+  }
+
   #apply(event: StoreEvent): void {
     const entries = new Map(event.entries.map(entry => [identityOf(entry), entry] as const))
     switch (event.type) {
@@ -71,16 +89,20 @@ export class AdvertiseSync {
   #add(identity: string, entry: StoreEntry): void {
     if (this.#entries.has(identity)) return
     this.#entries.set(identity, entry)
-    this.#use(keyOf(entry), 1)
-    this.#count(entry, 1)
+    this.#account(entry, 1)
   }
 
   #remove(identity: string): void {
     const entry = this.#entries.get(identity)
     if (entry === undefined) return
     this.#entries.delete(identity)
-    this.#use(keyOf(entry), -1)
-    this.#count(entry, -1)
+    this.#account(entry, -1)
+  }
+
+  #account(entry: StoreEntry, change: 1 | -1): void {
+    if (this.#excluded.has(entry.digest)) return
+    this.#use(keyOf(entry), change)
+    this.#count(entry, change)
   }
 
   #use(key: string, change: 1 | -1): void {

@@ -27,10 +27,20 @@ export interface Store {
   open(digest: Digest, options: CallOptions): Promise<Blob>
 }
 
+/** The open file behind a {@link Blob}, for threads that read it themselves. */
+interface BlobFile {
+  /** Valid until the blob is closed. */
+  readonly fd: number
+  /** Another one where this is another file, or one that was changed since. */
+  readonly version: string
+}
+
 /** Open content. Stays readable after the content is removed from the store. */
 export interface Blob {
   /** Exact size in bytes. */
   readonly size: number
+  /** Undefined where it is not read from a file. */
+  readonly file?: BlobFile
   /**
    * Reads up to `into.length` bytes from `position`.
    * @returns how many bytes were read; 0 only at or past the end.

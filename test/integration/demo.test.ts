@@ -134,8 +134,9 @@ describe('spegel demo', () => {
   })
 
   test('says that it is not ok, with status 1, where content of a node is damaged before it is shared', async () => {
-    // The large layer keeps the first pull going while the small one, which is there by then, is damaged.
-    await using demo = await Demo.start([100_000, 2_000_000], '--nodes=2', '--once', '--json', '--upstream-rate=1MB')
+    // The large layer keeps the first pull going while the small one, which is there by then, is damaged. What is still
+    // smaller is verified before it is shared.
+    await using demo = await Demo.start([400_000, 2_000_000], '--nodes=2', '--once', '--json', '--upstream-rate=1MB')
     const [, , small] = demo.image.content
     assert.ok(small)
     const committed = async (): Promise<string | undefined> => {

@@ -8,10 +8,14 @@ import { startHttpServer } from '../../src/http/server.ts'
 import type { MirrorLimits } from '../../src/mirror/limits.ts'
 import { createMirror } from '../../src/mirror/mirror.ts'
 import { createMetrics } from '../../src/observability/metrics.ts'
+import type { Digest } from '../../src/oci/digest.ts'
 import { compileFilters, type FilterSettings } from '../../src/oci/registry-filter.ts'
+import { ContentVerification } from '../../src/registry/content-verification.ts'
+import { HashWorker } from '../../src/registry/hash-worker.ts'
 import { healthRoutes } from '../../src/registry/health-routes.ts'
 import { createRegistryRoutes, type RegistryOptions } from '../../src/registry/registry-routes.ts'
 import type { TagPolicy } from '../../src/registry/tag-policy.ts'
+import { type Clock, systemClock } from '../../src/routing/clock.ts'
 import type { Peer, Router } from '../../src/routing/router.ts'
 import type { InProgress, Store } from '../../src/store/store.ts'
 import type { Withheld } from '../../src/store/withheld-content.ts'
@@ -30,6 +34,8 @@ export interface NodeSettings extends Partial<RegistryOptions>, Partial<FilterSe
   readonly tagPolicy?: TagPolicy
   /** Tells the mirror what becomes of blobs. Default: nothing does. */
   readonly inProgress?: InProgress
+  /** That of the verification. Default: the system's. */
+  readonly clock?: Clock
   /** Answers the claims of bursts, which the node takes part in then. Default: it does not. */
   readonly claim?: Claimant['claim']
   /** Default: 2 s. */
@@ -55,6 +61,17 @@ export async function startNode(settings: NodeSettings = {}) {
     withdraw: async () => {},
     ready: () => ready,
   }
+  const store = settings.store ?? memory
+  const unadvertised = new Set<Digest>()
+  const hasher = new HashWorker()
+  const verification = new ContentVerification({
+    store,
+    advertised: { exclude: digest => unadvertised.add(digest), include: digest => unadvertised.delete(digest) },
+    hasher,
+    clock: settings.clock ?? systemClock,
+    metrics,
+    log,
+  })
   const credentials = basicAuth === undefined ? {} : { basicAuth }
   const buffers = new BufferPool()
   const peerClient = createPeerClient({ log, buffers }, credentials)
@@ -78,7 +95,8 @@ export async function startNode(settings: NodeSettings = {}) {
   )
   const routes = createRegistryRoutes(
     {
-      store: settings.store ?? memory,
+      store,
+      verification,
       ...(settings.withheld === undefined ? {} : { withheld: settings.withheld }),
       mirror,
       filter: compileFilters({ mirroredRegistries: [], registryFilters: [], ...settings }),
@@ -88,7 +106,12 @@ export async function startNode(settings: NodeSettings = {}) {
       ...(inProgress && { inProgress: { inProgress, asked } }),
       ...(settings.tagPolicy === undefined ? {} : { tagPolicy: settings.tagPolicy }),
     },
-    { resolveTags, maxUploads, ...credentials },
+    {
+      resolveTags,
+      maxUploads,
+      ...credentials,
+      ...(settings.uploadPace === undefined ? {} : { uploadPace: settings.uploadPace }),
+    },
   )
   const health = healthRoutes({ ready: () => ready })
   const handler = dispatch({ routes: [...health, ...routes], metrics, log })
@@ -98,6 +121,8 @@ export async function startNode(settings: NodeSettings = {}) {
     store: memory,
     log,
     metrics,
+    /** What the node holds and must not advertise. */
+    unadvertised,
     /** What local clients asked for. */
     asked,
     /** Keys looked up, in order. */
@@ -112,6 +137,8 @@ export async function startNode(settings: NodeSettings = {}) {
     },
     async [Symbol.asyncDispose]() {
       await server[Symbol.asyncDispose]()
+      await verification[Symbol.asyncDispose]()
+      await hasher[Symbol.asyncDispose]()
       await mirror.close()
       await peerClient.close()
     },

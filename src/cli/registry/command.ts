@@ -10,6 +10,8 @@ import type { Log } from '../../observability/log.ts'
 import { createMetrics, type Metrics } from '../../observability/metrics.ts'
 import { compileFilters } from '../../oci/registry-filter.ts'
 import { claimsRoute } from '../../registry/claims-route.ts'
+import { ContentVerification } from '../../registry/content-verification.ts'
+import { HashWorker } from '../../registry/hash-worker.ts'
 import { healthRoutes } from '../../registry/health-routes.ts'
 import { createRegistryRoutes } from '../../registry/registry-routes.ts'
 import { AdvertiseSync } from '../../routing/advertise-sync.ts'
@@ -51,8 +53,13 @@ export async function runRegistry(flags: RegistryFlags, { log, signal: asked }: 
   const { store, watcher, inProgress, withheld, run } = await openStore(flags, { filter, log, stack })
   const router = stack.use(await startRouter(flags, { log, metrics, signal }))
   const sync = new AdvertiseSync({ clock: systemClock, watcher, router, metrics, log })
+  const hasher = stack.use(new HashWorker())
+  const verification = stack.use(
+    new ContentVerification({ store, advertised: sync, hasher, clock: systemClock, metrics, log }),
+  )
   const health = healthRoutes({ ready: () => router.ready() && sync.hasStarted })
 
+  // Serving and relaying share one budget.
   const buffers = new BufferPool()
   const peerClient = stack.adopt(createPeerClient({ log, buffers }, credentials), client => client.close())
   const coalescing = createCoalescing(flags, { members: router, inProgress, peerClient, metrics, log })
@@ -75,7 +82,9 @@ export async function runRegistry(flags: RegistryFlags, { log, signal: asked }: 
     {
       store,
       withheld,
+      verification,
       mirror,
+      buffers,
       filter,
       metrics,
       log,

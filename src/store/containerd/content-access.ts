@@ -1,6 +1,6 @@
 import type { Log } from '../../observability/log.ts'
 import type { Digest } from '../../oci/digest.ts'
-import { type OpenedFile, openBlob, readFrom } from '../content-directory/content-files.ts'
+import { blobOf, type OpenedFile, openBlob } from '../content-directory/content-files.ts'
 import { ContentFileError } from '../content-directory/errors.ts'
 import { ContentNotFoundError } from '../errors.ts'
 import type { Blob, CallOptions } from '../store.ts'
@@ -68,8 +68,7 @@ export class ContainerdContent implements ContentAccess {
   async open(digest: Digest, options: CallOptions): Promise<Blob> {
     const file = await this.#openFile(digest, options)
     if (file === undefined) return await this.#openStream(digest, options)
-    const { handle, stat } = file
-    return { size: stat.size, read: readFrom(handle), close: () => handle.close() }
+    return blobOf(file)
   }
 
   /** Undefined where content has to be read over the socket. */

@@ -118,6 +118,13 @@ export async function readInside(root: string, relative: string, maxBytes: numbe
   return await readOpened(opened, maxBytes)
 }
 
+/** An opened file as a {@link Blob}, which closes it. */
+export function blobOf({ handle, stat }: OpenedFile): Blob {
+  // Content is written once and renamed into place: any of these changes with what is not the same content any more.
+  const version = [stat.dev, stat.ino, stat.size, stat.mtimeMs, stat.ctimeMs].join(' ')
+  return { size: stat.size, file: { fd: handle.fd, version }, read: readFrom(handle), close: () => handle.close() }
+}
+
 /** The `read` of a {@link Blob} over an open file. */
 export function readFrom(handle: FileHandle): Blob['read'] {
   return async (into, position) => (await handle.read(into, 0, into.length, position)).bytesRead

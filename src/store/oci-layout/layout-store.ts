@@ -2,7 +2,7 @@ import type { Descriptor } from '../../oci/descriptor.ts'
 import type { Digest } from '../../oci/digest.ts'
 import { fingerprintMediaType, MAX_MANIFEST_BYTES, OCTET_STREAM } from '../../oci/media-type.ts'
 import { formatReference, type Reference, type TagReference } from '../../oci/reference.ts'
-import { type OpenedFile, openBlob, readFrom, readOpened } from '../content-directory/content-files.ts'
+import { blobOf, type OpenedFile, openBlob, readOpened } from '../content-directory/content-files.ts'
 import { ContentNotFoundError } from '../errors.ts'
 import type { Blob, CallOptions, Store } from '../store.ts'
 import { LayoutError } from './errors.ts'
@@ -46,8 +46,7 @@ export class LayoutStore implements Store {
 
   async open(digest: Digest, { signal }: CallOptions): Promise<Blob> {
     signal.throwIfAborted()
-    const { handle, stat } = await this.#open(digest)
-    return { size: stat.size, read: readFrom(handle), close: () => handle.close() }
+    return blobOf(await this.#open(digest))
   }
 
   async #open(digest: Digest): Promise<OpenedFile> {
