@@ -1,0 +1,63 @@
+import { cpuMs, peakMiB } from '../process-usage.ts'
+import { median, table } from '../statistics.ts'
+import type { Bench } from './scenario.ts'
+import { type Server, type ServerOptions, startDockerRegistry, startNginx, startSpegelRelay } from './server.ts'
+
+const CONNECTIONS = 4
+const REQUESTS = 8
+
+interface Sample {
+  readonly cpuPerGB: number
+  readonly gbPerSecond: number
+}
+
+interface Row {
+  readonly server: Server
+  readonly samples: Sample[]
+}
+
+/** Relaying a blob from a peer, which is one of its own kind for our node and nginx for all others, to a few fast clients. */
+export async function relay(bench: Bench): Promise<string> {
+  if (!bench.has('nginx')) return 'Skipped: relay needs nginx as the peer.'
+  await using stack = new AsyncDisposableStack()
+  const { content, directory } = bench
+  const options: ServerOptions = { directory, stack }
+  const peer = await startNginx({ kind: 'files', root: content.site }, options)
+  const origin = { kind: 'server', url: `http://${peer.host}:${peer.port}` } as const
+  const servers = [await startSpegelRelay(content.layout, options), await startNginx(origin, options)]
+  const missing: string[] = []
+  if (bench.has('docker-registry')) {
+    const registry = await startDockerRegistry({ kind: 'files', root: content.storage }, options)
+    const url = `http://${registry.host}:${registry.port}`
+    servers.push(await startDockerRegistry({ kind: 'server', url }, options))
+  } else missing.push('docker-registry')
+  const rows: Row[] = servers.map(server => ({ server, samples: [] }))
+  for (const { server } of rows) await measure(bench, server)
+  for (let round = 0; round < bench.rounds; round++) {
+    for (const { server, samples } of rows) samples.push(await measure(bench, server))
+  }
+  return await report(rows, missing)
+}
+
+async function measure({ drain, content }: Bench, server: Server): Promise<Sample> {
+  const before = await cpuMs(server.pid)
+  const load = { server, target: content.layer.target, connections: CONNECTIONS, requests: REQUESTS }
+  const { bytes, seconds, completed } = await drain.run(load)
+  if (completed !== REQUESTS) throw new Error(`${server.name} completed ${completed} of ${REQUESTS} requests`)
+  const used = (await cpuMs(server.pid)) - before
+  return { cpuPerGB: used / 1000 / (bytes / 1e9), gbPerSecond: bytes / 1e9 / seconds }
+}
+
+async function report(rows: readonly Row[], missing: readonly string[]): Promise<string> {
+  const cpu = ({ samples }: Row): number => median(samples.map(({ cpuPerGB }) => cpuPerGB))
+  const reference = rows.find(({ server }) => server.name === 'nginx proxy')
+  const lines = await Promise.all(
+    rows.map(async row => {
+      const ratio = reference === undefined ? '-' : (cpu(row) / cpu(reference)).toFixed(2)
+      const speed = median(row.samples.map(({ gbPerSecond }) => gbPerSecond)).toFixed(2)
+      return [row.server.name, cpu(row).toFixed(3), ratio, speed, (await peakMiB(row.server.pid)).toFixed(0)]
+    }),
+  )
+  const head = ['relay a blob, 4 at a time', 'CPU-s/GB', '× nginx proxy', 'GB/s', 'peak RSS, MiB']
+  return [table(head, lines), ...missing.map(program => `Skipped: ${program} is not installed.`)].join('\n')
+}
