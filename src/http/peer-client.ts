@@ -1,5 +1,5 @@
-import type { PulledBody } from './body.ts'
 import type { IncomingHttpHeaders } from 'node:http'
+import type { PulledBody } from './body.ts'
 
 /** A request to a peer's registry. */
 export interface PeerRequest {

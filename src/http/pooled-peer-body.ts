@@ -111,9 +111,9 @@ export class PooledPeerBody implements PeerBody, ByteReader {
   }
 
   hold(): () => void {
-    this.#holds += 1;
+    this.#holds += 1
     return () => {
-      this.#holds -= 1;
+      this.#holds -= 1
       if (this.#done) this.#releaseBuffer()
     }
   }
