@@ -1,4 +1,5 @@
 import { CLAIM_CONNECT_TIMEOUT_MS } from '../../src/coalesce/claim-client.ts'
+import { ClaimDesk } from '../../src/coalesce/claim-desk.ts'
 import { ClaimTakers } from '../../src/coalesce/claim-takers.ts'
 import { ANSWER_TIMEOUT_MS, type ClaimSender } from '../../src/coalesce/claimant.ts'
 import { Coordinator } from '../../src/coalesce/coordinator.ts'
@@ -13,6 +14,7 @@ const RESET_NOTICED_MS = 30_000
 /** … and one that fell silent: two probes. */
 const SILENCE_NOTICED_MS = 60_000
 const RANKS = 2 ** 32
+const NEVER = new AbortController().signal
 
 /** How a node dies: with its connections reset and new ones refused, or by answering nothing any more. */
 export type Death = 'reset' | 'silent'
@@ -22,7 +24,7 @@ export class Machine {
   readonly peer: Peer
   readonly up: Link
   readonly down: Link
-  readonly coordinator: Coordinator
+  readonly desk: ClaimDesk
   readonly takers: ClaimTakers
   readonly members: Pick<Members, 'peerId' | 'find' | 'closest'>
   death: { readonly kind: Death; readonly at: number } | undefined
@@ -44,7 +46,8 @@ export class Machine {
       closest: (key, count, options) => cluster.closest(key, count, { ...options, to: this }),
     }
     this.takers = new ClaimTakers({ clock, members: this.members })
-    this.coordinator = new Coordinator({ clock, isLive, closer: key => this.takers.nearer(key)[0]?.id })
+    const coordinator = new Coordinator({ clock, isLive, closer: key => this.takers.nearer(key)[0]?.id })
+    this.desk = new ClaimDesk({ coordinator, clock, startTimeout: clock.startTimeout })
   }
 }
 
@@ -111,8 +114,9 @@ export class Cluster {
           to.busyUntil = Math.max(clock.now(), to.busyUntil) + conditions.claimMs
           clock.after(to.busyUntil - clock.now(), () => {
             if (to.death !== undefined) return
-            const answer = to.coordinator.claim(claim)
-            clock.after(conditions.latencyMs, () => resolve(answer))
+            const answered = to.desk.claim(claim, { signal: NEVER })
+            clock.unsettle()
+            void answered.then(answer => clock.after(conditions.latencyMs, () => resolve(answer)))
           })
         })
         clock.after(to?.death?.kind === 'silent' ? CLAIM_CONNECT_TIMEOUT_MS : ANSWER_TIMEOUT_MS, fail)

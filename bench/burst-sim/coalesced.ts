@@ -59,8 +59,9 @@ export class CoalescedPulls {
 
   #equip(machine: Machine): void {
     const { cluster, metrics, log } = this.#parts
-    const { takers, coordinator, members } = machine
-    const claimant = new Claimant({ members, takers, coordinator, sender: cluster.sender(machine) })
+    const { takers, desk, members } = machine
+    const { startTimeout } = cluster.clock
+    const claimant = new Claimant({ members, takers, desk, startTimeout, sender: cluster.sender(machine) })
     const downloads = new Map<Digest, Download>()
     this.#downloads.set(machine, downloads)
     this.#feeds.set(machine, new Set())

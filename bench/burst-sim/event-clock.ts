@@ -33,6 +33,24 @@ export class EventClock implements Clock {
     return due
   }
 
+  /** As `startFairTimeout`; may be passed around on its own. */
+  readonly startTimeout = (delayMs: number, onTimeout: () => void): Disposable => {
+    const due = this.after(delayMs, () => {
+      this.#unsettled = true
+      onTimeout()
+    })
+    return {
+      [Symbol.dispose]() {
+        due.happen = undefined
+      },
+    }
+  }
+
+  /** What has just happened settles promises that are none of {@link promise}. */
+  unsettle(): void {
+    this.#unsettled = true
+  }
+
   /** A promise, whose followers have their turn before time goes on once it is resolved. */
   promise<T>() {
     const { promise, resolve, reject } = Promise.withResolvers<T>()

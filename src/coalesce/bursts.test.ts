@@ -8,6 +8,7 @@ import { digestOf } from '../oci/digest.ts'
 import type { Peer } from '../routing/router.ts'
 import { Bursts } from './bursts.ts'
 import type { Claim } from './claim.ts'
+import { ClaimDesk } from './claim-desk.ts'
 import { ClaimTakers } from './claim-takers.ts'
 import { Claimant } from './claimant.ts'
 import { Coordinator } from './coordinator.ts'
@@ -33,7 +34,10 @@ async function scene() {
   const claimant = new Claimant({
     members: router,
     takers,
-    coordinator: new Coordinator({ clock, isLive: () => true, closer: () => undefined }),
+    desk: new ClaimDesk({
+      clock,
+      coordinator: new Coordinator({ clock, isLive: () => true, closer: () => undefined }),
+    }),
     sender: {
       async send(_to, claim) {
         const parent = parents[claims.length % parents.length]
@@ -45,11 +49,13 @@ async function scene() {
   })
   const growing = { size: 1, read: async () => 0, waitPast: async () => 'stalled' as const, close: async () => {} }
   const inProgress = { find: async () => growing }
-  const components = { inProgress, claimant, metrics: createMetrics(), log: new MemoryLog(), now: () => clock.now() }
+  const metrics = createMetrics()
+  const log = new MemoryLog()
+  const components = { inProgress, claimant, metrics, log, now: () => clock.now() }
   const bursts = new Bursts(components, { waitMs: 2000 })
   const part = await bursts.join(DIGEST, { signal })
   assert.ok(part !== undefined)
-  return { clock, bursts, part, claims }
+  return { clock, bursts, part, claims, metrics, log }
 }
 
 test('a request whose parents bring nothing gives up after four claims, and the next ones for ten seconds', async () => {
@@ -64,6 +70,16 @@ test('a request whose parents bring nothing gives up after four claims, and the 
   assert.equal(await bursts.join(DIGEST, { signal }), undefined)
   clock.advance(10_000)
   assert.notEqual(await bursts.join(DIGEST, { signal }), undefined)
+})
+
+test('a parent that upstream outpaces is counted and named in the log', async () => {
+  const { part, metrics, log } = await scene()
+  const parent = await part.next(0, { signal })
+  assert.ok(parent !== undefined)
+  part.outpace(parent)
+  const { values } = await metrics.coalesce.get()
+  assert.equal(values.find(({ labels }) => labels.outcome === 'outpaced')?.value, 1)
+  assert.deepEqual(log.lines.at(-1)?.fields, { digest: DIGEST, parent: parent.peer.id })
 })
 
 test('a request that each parent brings further outlives any number of them, and names the last eight', async () => {

@@ -5,6 +5,7 @@ import type { CallOptions, Peer } from '../routing/router.ts'
 import type { InProgress } from '../store/store.ts'
 import { MAX_NAMED_PEERS } from './claim.ts'
 import type { Claimant, Verdict } from './claimant.ts'
+import { PendingGrants } from './pending-grants.ts'
 
 /** Claims that one request may make while it makes no progress. */
 const MAX_CLAIMS = 4
@@ -44,10 +45,12 @@ export class Bursts {
   readonly #components: BurstsComponents
   readonly #options: BurstsOptions
   readonly #givenUp = new Map<Digest, number>()
+  readonly #grants: PendingGrants
 
   constructor(components: BurstsComponents, options: BurstsOptions) {
     this.#components = components
     this.#options = options
+    this.#grants = new PendingGrants(components)
   }
 
   /**
@@ -61,7 +64,12 @@ export class Bursts {
     const growing = await inProgress.find(digest, options)
     if (growing === undefined) return undefined
     await growing.close()
-    return new BurstPart(this.#components, { ...this.#options, digest, onGivenUp: () => this.#giveUp(digest) })
+    return new BurstPart(this.#components, {
+      ...this.#options,
+      digest,
+      grants: this.#grants,
+      onGivenUp: () => this.#giveUp(digest),
+    })
   }
 
   #giveUp(digest: Digest): void {
@@ -74,6 +82,7 @@ export class Bursts {
 
 interface BurstPartOptions extends BurstsOptions {
   readonly digest: Digest
+  readonly grants: PendingGrants
   readonly onGivenUp: () => void
 }
 
@@ -112,9 +121,24 @@ export class BurstPart {
     if (oldest !== undefined && blamed.size > MAX_NAMED_PEERS) blamed.delete(oldest)
   }
 
+  /** Notes that upstream gives this node far more than `parent` did, so that it goes on alone. */
+  outpace({ peer }: Parent): void {
+    const { metrics, log } = this.#components
+    metrics.coalesce.inc({ outcome: 'outpaced' })
+    log.info('a parent is slower than upstream, and followed no more', {
+      digest: this.#options.digest,
+      parent: peer.id,
+    })
+  }
+
   /** The client is left with a part of the content: what it asks for next, it is to get from upstream at once. */
   giveUp(): void {
     this.#options.onGivenUp()
+  }
+
+  /** Whether this request, to which nothing has come, is to end: see {@link PendingGrants}. */
+  async mustYield(options: CallOptions): Promise<boolean> {
+    return await this.#options.grants.mustYield(this.#options.digest, options)
   }
 
   /** Whom to ask for the content from `offset` on; undefined where it is to come from upstream. */
@@ -140,6 +164,7 @@ export class BurstPart {
     const outcome = outcomeOf(verdict, isFirst)
     metrics.coalesce.inc({ outcome })
     if (verdict.kind === 'upstream') {
+      if (verdict.coordinated) this.#options.grants.note(digest, offset)
       log.debug('burst', { digest, offset, outcome })
       return undefined
     }

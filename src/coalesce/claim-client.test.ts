@@ -10,6 +10,7 @@ import { claimsRoute } from '../registry/claims-route.ts'
 import type { Peer } from '../routing/router.ts'
 import { CLAIMS_PATH, type Claim, type ClaimAnswer, MAX_CLAIM_BYTES } from './claim.ts'
 import { createClaimSender } from './claim-client.ts'
+import { ClaimDesk } from './claim-desk.ts'
 import { Coordinator } from './coordinator.ts'
 import { ClaimUnsupportedError, InvalidClaimError } from './errors.ts'
 
@@ -59,7 +60,9 @@ test('a coordinator gets the claim, with the credentials of the mirror, and its 
   const clock = new ManualClock()
   const coordinator = new Coordinator({ clock, isLive: () => true, closer: () => undefined })
   const members = { peerId: 'coordinator', find: () => undefined }
-  await using at = await serve([claimsRoute({ coordinator, members, clock }, { basicAuth })])
+  await using at = await serve([
+    claimsRoute({ desk: new ClaimDesk({ coordinator, clock }), members, clock }, { basicAuth }),
+  ])
   const { port } = at.server.address
   assert.deepEqual(await send(port), { outcome: 'granted' })
   assert.deepEqual(await send(port, { ...CLAIM, node: 'other' }), {

@@ -37,12 +37,14 @@ const claim: fc.Arbitrary<Claim> = fc.record(
     stalled: peerIds,
     behind: peerIds,
     redirected: fc.boolean(),
+    hedged: fc.constant(true),
   },
-  PLAIN,
+  { ...PLAIN, requiredKeys: ['node', 'digest', 'offset', 'lost', 'stalled', 'behind', 'redirected'] },
 )
 const answer: fc.Arbitrary<ClaimAnswer> = fc.oneof(
   fc.constant({ outcome: 'granted' } as const),
   fc.constant({ outcome: 'refused' } as const),
+  fc.constant({ outcome: 'wait' } as const),
   fc.record({ outcome: fc.constant('redirect' as const), to: peerId }, PLAIN),
   fc.record(
     {
@@ -75,6 +77,7 @@ for (const [field, value] of [
   ['stalled', [1]],
   ['behind', null],
   ['redirected', 'yes'],
+  ['hedged', 1],
 ] as const) {
   test(`a claim whose ${field} is ${JSON.stringify(value)?.slice(0, 40)} is refused, and the field named`, () => {
     const content = Buffer.from(JSON.stringify({ ...CLAIM, [field]: value }))

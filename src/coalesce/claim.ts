@@ -26,6 +26,8 @@ export interface Claim {
   readonly behind: readonly string[]
   /** Whether another coordinator sent the node here, or closer ones take no claims: it is not sent on. */
   readonly redirected: boolean
+  /** Whether a closer coordinator was asked, and has not answered so far. Default: false. */
+  readonly hedged?: boolean
 }
 
 /** What the coordinator says to a claim. */
@@ -38,6 +40,8 @@ export type ClaimAnswer =
   | { readonly outcome: 'redirect'; readonly to: string }
   /** The coordinator has no room for the claim: the node is on its own. */
   | { readonly outcome: 'refused' }
+  /** Go on waiting for the closer coordinator that you asked before. */
+  | { readonly outcome: 'wait' }
 
 export function encodeClaim(claim: Claim): Buffer {
   return Buffer.from(JSON.stringify(claim))
@@ -50,10 +54,11 @@ export function encodeAnswer(answer: ClaimAnswer): Buffer {
 /** @throws {InvalidClaimError} naming the field at fault */
 export function parseClaim(content: Uint8Array): Claim {
   const fields = parseFields(content)
-  const { digest, offset, redirected } = fields
+  const { digest, offset, redirected, hedged = false } = fields
   if (typeof digest !== 'string' || !isDigest(digest)) throw new InvalidClaimError('digest')
   if (typeof offset !== 'number' || !Number.isSafeInteger(offset) || offset < 0) throw new InvalidClaimError('offset')
   if (typeof redirected !== 'boolean') throw new InvalidClaimError('redirected')
+  if (typeof hedged !== 'boolean') throw new InvalidClaimError('hedged')
   return {
     node: peerId(fields, 'node'),
     digest,
@@ -62,6 +67,7 @@ export function parseClaim(content: Uint8Array): Claim {
     stalled: peerIds(fields, 'stalled'),
     behind: peerIds(fields, 'behind'),
     redirected,
+    ...(hedged && { hedged }),
   }
 }
 
@@ -72,6 +78,7 @@ export function parseAnswer(content: Uint8Array): ClaimAnswer {
   switch (outcome) {
     case 'granted':
     case 'refused':
+    case 'wait':
       return { outcome }
     case 'redirect':
       return { outcome, to: peerId(fields, 'to') }

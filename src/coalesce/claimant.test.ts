@@ -5,8 +5,9 @@ import { MemoryMesh } from '../../test/fakes/memory-router.ts'
 import { digestOf } from '../oci/digest.ts'
 import type { Peer } from '../routing/router.ts'
 import type { Claim, ClaimAnswer } from './claim.ts'
+import { ClaimDesk } from './claim-desk.ts'
 import { ClaimTakers } from './claim-takers.ts'
-import { Claimant } from './claimant.ts'
+import { Claimant, type ClaimantOptions } from './claimant.ts'
 import { Coordinator } from './coordinator.ts'
 import { ClaimUnsupportedError } from './errors.ts'
 
@@ -18,7 +19,7 @@ function peer(index: number): Peer {
 }
 
 /** A mesh of `count` nodes; the claimant under test is the one farthest from the digest. */
-function scene(count: number) {
+function scene(count: number, options: ClaimantOptions = { answerTimeoutMs: 20, hedgeAfterMs: 1_000_000 }) {
   const clock = new ManualClock()
   const mesh = new MemoryMesh()
   const routers = Array.from({ length: count }, (_, index) => mesh.join(peer(index)))
@@ -33,7 +34,7 @@ function scene(count: number) {
   const components = {
     members: router,
     takers,
-    coordinator,
+    desk: new ClaimDesk({ coordinator, clock }),
     sender: {
       async send(to: Peer, claim: Claim, options: { readonly signal: AbortSignal }): Promise<ClaimAnswer> {
         asked.push(to.id)
@@ -42,7 +43,7 @@ function scene(count: number) {
       },
     },
   }
-  const claimant = new Claimant(components, { answerTimeoutMs: 20 })
+  const claimant = new Claimant(components, options)
   return { clock, asked, behaviours, claimant, coordinator, router, nearest }
 }
 
@@ -100,9 +101,65 @@ test('a coordinator that does not answer in time is passed over, three of them e
   behaviours.set(first.id, silent)
   behaviours.set(second.id, () => Promise.reject(new Error('reset')))
   assert.deepEqual(await claimant.claim({ digest: DIGEST, offset: 0 }, { signal }), GRANTED)
+  assert.deepEqual(asked.splice(0), [first.id, second.id, third.id])
+  behaviours.set(first.id, () => Promise.reject(new Error('reset')))
   behaviours.set(third.id, silent)
-  assert.deepEqual(await claimant.claim({ digest: DIGEST, offset: 0 }, { signal }), ALONE)
-  assert.deepEqual(asked, [first.id, second.id, third.id, first.id, second.id, third.id])
+  const other = scene(6)
+  for (const [id, behaviour] of behaviours) other.behaviours.set(id, behaviour)
+  assert.deepEqual(await other.claimant.claim({ digest: DIGEST, offset: 0 }, { signal }), ALONE)
+  assert.deepEqual(other.asked, [first.id, second.id, third.id])
+})
+
+test('a coordinator that left a claim unanswered is passed over for twenty seconds', async () => {
+  const { claimant, clock, asked, behaviours, nearest } = scene(6)
+  const [first, second] = nearest
+  assert.ok(first && second)
+  behaviours.set(first.id, silent)
+  for (let count = 0; count < 2; count += 1) await claimant.claim({ digest: DIGEST, offset: 0 }, { signal })
+  assert.deepEqual(asked.splice(0), [first.id, second.id, second.id])
+  behaviours.delete(first.id)
+  clock.advance(20_000)
+  await claimant.claim({ digest: DIGEST, offset: 0 }, { signal })
+  assert.deepEqual(asked, [first.id])
+})
+
+test('a node that is the only one to ask a silent coordinator gets its answer from the next', async () => {
+  const { claimant, asked, behaviours, nearest } = scene(4, { answerTimeoutMs: 1_000_000, hedgeAfterMs: 1 })
+  const [first, second] = nearest
+  assert.ok(first && second)
+  behaviours.set(first.id, silent)
+  const claims: Claim[] = []
+  behaviours.set(second.id, async claim => {
+    claims.push(claim)
+    return { outcome: 'granted' }
+  })
+  for (let count = 0; count < 2; count += 1) {
+    assert.deepEqual(await claimant.claim({ digest: DIGEST, offset: 0 }, { signal }), GRANTED)
+  }
+  assert.deepEqual(asked, [first.id, second.id, second.id])
+  assert.deepEqual(
+    claims.map(({ hedged, redirected }) => [hedged, redirected]),
+    [
+      [true, true],
+      [undefined, true],
+    ],
+  )
+})
+
+test('a node that is told to wait for a slow coordinator takes its answer', async () => {
+  const { claimant, asked, behaviours, nearest } = scene(4, { answerTimeoutMs: 1_000_000, hedgeAfterMs: 1 })
+  const [first, second] = nearest
+  assert.ok(first && second)
+  const { promise, resolve } = Promise.withResolvers<ClaimAnswer>()
+  behaviours.set(first.id, () => promise)
+  behaviours.set(second.id, async () => {
+    setImmediate(resolve, { outcome: 'granted' })
+    return { outcome: 'wait' }
+  })
+  assert.deepEqual(await claimant.claim({ digest: DIGEST, offset: 0 }, { signal }), GRANTED)
+  behaviours.delete(first.id)
+  await claimant.claim({ digest: DIGEST, offset: 0 }, { signal })
+  assert.deepEqual(asked, [first.id, second.id, first.id])
 })
 
 test('whoever is asked in the place of a closer one is told to answer itself', async () => {

@@ -1,8 +1,10 @@
+import { PeerTimeoutError } from '../http/errors.ts'
+import { startFairTimeout } from '../http/fair-timeout.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { CallOptions, Members, Peer } from '../routing/router.ts'
 import { type Claim, type ClaimAnswer, MAX_NAMED_PEERS } from './claim.ts'
+import type { ClaimDesk } from './claim-desk.ts'
 import type { ClaimTakers } from './claim-takers.ts'
-import type { Coordinator } from './coordinator.ts'
 import { ClaimUnsupportedError } from './errors.ts'
 
 /**
@@ -10,6 +12,11 @@ import { ClaimUnsupportedError } from './errors.ts'
  * claims to answer, a few in a millisecond; one that is gone does not even accept a connection.
  */
 export const ANSWER_TIMEOUT_MS = 1000
+/**
+ * How long the closest one is waited for until the next is asked as well. It answers a node that asks alone, so that one
+ * that is frozen costs a lone pull no more than this and its time to think, once.
+ */
+const HEDGE_AFTER_MS = 150
 /** Coordinators that may leave a claim unanswered before the node goes on alone. Each is given half the time of the one before. */
 const MAX_UNANSWERED = 3
 /**
@@ -31,13 +38,17 @@ export interface ClaimantComponents {
   readonly members: Pick<Members, 'peerId' | 'find' | 'closest'>
   readonly takers: ClaimTakers
   /** That of this node. */
-  readonly coordinator: Coordinator
+  readonly desk: Pick<ClaimDesk, 'claim' | 'note'>
   readonly sender: ClaimSender
+  /** Default: `startFairTimeout`. */
+  readonly startTimeout?: typeof startFairTimeout
 }
 
 export interface ClaimantOptions {
   /** Default: 1 s. */
   readonly answerTimeoutMs?: number
+  /** Default: 150 ms. */
+  readonly hedgeAfterMs?: number
 }
 
 export interface ClaimRequest {
@@ -58,6 +69,14 @@ export type Verdict =
 
 type Answer = ClaimAnswer | 'unsupported' | undefined
 
+interface Asked {
+  readonly peer: Peer
+  /** The coordinator after it; undefined where that is this node. */
+  readonly next: Peer | undefined
+  /** Whether no other has left the claim unanswered. */
+  readonly isFirst: boolean
+}
+
 interface AskOptions extends CallOptions {
   readonly timeoutMs: number
 }
@@ -68,10 +87,14 @@ const ALONE: Verdict = { kind: 'upstream', coordinated: false }
 export class Claimant {
   readonly #components: ClaimantComponents
   readonly #answerTimeoutMs: number
+  readonly #hedgeAfterMs: number
+  readonly #startTimeout: typeof startFairTimeout
 
   constructor(components: ClaimantComponents, options: ClaimantOptions = {}) {
     this.#components = components
     this.#answerTimeoutMs = options.answerTimeoutMs ?? ANSWER_TIMEOUT_MS
+    this.#hedgeAfterMs = options.hedgeAfterMs ?? HEDGE_AFTER_MS
+    this.#startTimeout = components.startTimeout ?? startFairTimeout
   }
 
   /** Never rejects but with the reason of `signal`: a claim that can't be made is one less node that coalesces. */
@@ -85,7 +108,9 @@ export class Claimant {
       const answer = await this.#answer(claim, options)
       if (answer?.outcome === 'granted') return { kind: 'upstream', coordinated: true }
       if (answer?.outcome !== 'follow') return ALONE
-      const parents = answer.parents.map(id => members.find(id)).filter(peer => peer !== undefined)
+      const parents = answer.parents
+        .map(id => members.find(id, { evenDoubted: true }))
+        .filter(peer => peer !== undefined)
       if (parents.length > 0) return { kind: 'follow', parents, depth: answer.depth }
       unknown.push(...answer.parents)
     }
@@ -94,27 +119,62 @@ export class Claimant {
 
   /** That of the closest member that answers; undefined where several are silent. */
   async #answer(claim: Claim, options: CallOptions): Promise<ClaimAnswer | undefined> {
-    const { members, takers, coordinator } = this.#components
-    const [closest] = members.closest(claim.digest, 1)
+    const { members, takers, desk } = this.#components
+    const [closest] = members.closest(claim.digest, 1, { evenDoubted: true })
+    const nearer = takers.nearer(claim.digest)
+    if (nearer.length > 0) desk.note(claim.node)
     let unanswered = 0
-    for (const peer of takers.nearer(claim.digest)) {
+    for (const [index, peer] of nearer.entries()) {
       // One that is not closest would point to one that was asked in vain: it may not have noticed yet.
       const timeoutMs = this.#answerTimeoutMs / 2 ** unanswered
       const redirected = peer.id !== closest?.id
-      const answer = await this.#ask(peer, { ...claim, redirected }, { ...options, timeoutMs })
+      const asked = { peer, next: nearer[index + 1], isFirst: unanswered === 0 }
+      const answer = await this.#askHedged(asked, { ...claim, redirected }, { ...options, timeoutMs })
       if (answer === 'unsupported') continue
       if (answer !== undefined) return answer
       unanswered += 1
       if (unanswered === MAX_UNANSWERED) return undefined
     }
-    return coordinator.claim({ ...claim, redirected: true })
+    return await desk.claim({ ...claim, redirected: true }, options)
+  }
+
+  /** The answer of `peer`, or that of the next coordinator where `peer` takes long and no other node asks for the same. */
+  async #askHedged({ peer, next, isFirst }: Asked, claim: Claim, options: AskOptions): Promise<Answer> {
+    if (!isFirst) return await this.#ask(peer, claim, options)
+    const enough = new AbortController()
+    const limited = { ...options, signal: AbortSignal.any([options.signal, enough.signal]) }
+    const { promise: late, resolve } = Promise.withResolvers<'late'>()
+    using _timeout = this.#startTimeout(this.#hedgeAfterMs, () => resolve('late'))
+    const answered = this.#ask(peer, claim, limited)
+    try {
+      const early = await Promise.race([answered, late])
+      if (early !== 'late') return early
+      const instead = this.#askNext(next, claim, limited)
+      const { answer, isSilent } = await Promise.race([
+        answered.then(answer => ({ answer, isSilent: false })),
+        instead.then(async other => ({ answer: other ?? (await answered), isSilent: other !== undefined })),
+      ])
+      if (isSilent) this.#components.takers.silence(peer)
+      return answer
+    } finally {
+      enough.abort()
+    }
+  }
+
+  /** The decision of the coordinator after one that is silent; undefined where there is none. */
+  async #askNext(next: Peer | undefined, claim: Claim, options: AskOptions): Promise<ClaimAnswer | undefined> {
+    const hedged = { ...claim, redirected: true, hedged: true }
+    const { desk } = this.#components
+    const answer = next === undefined ? await desk.claim(hedged, options) : await this.#send(next, hedged, options)
+    if (answer === undefined || answer === 'unsupported') return undefined
+    return answer.outcome === 'granted' || answer.outcome === 'follow' ? answer : undefined
   }
 
   /** The answer of a coordinator, or of the one that it points to; undefined where there is none. */
   async #ask(peer: Peer, claim: Claim, options: AskOptions): Promise<Answer> {
     const answer = await this.#send(peer, claim, options)
     if (answer === undefined || answer === 'unsupported' || answer.outcome !== 'redirect') return answer
-    const closer = this.#components.members.find(answer.to)
+    const closer = this.#components.members.find(answer.to, { evenDoubted: true })
     const redirected = { ...claim, redirected: true }
     const better = closer === undefined ? undefined : await this.#send(closer, redirected, options)
     // What it points to may be gone, which it learns later than this node.
@@ -123,14 +183,18 @@ export class Claimant {
 
   async #send(peer: Peer, claim: Claim, { signal, timeoutMs }: AskOptions): Promise<Answer> {
     const { sender, takers } = this.#components
-    const limited = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
+    const patience = new AbortController()
+    using _timeout = this.#startTimeout(timeoutMs, () => patience.abort())
     try {
-      return await sender.send(peer, claim, { signal: limited })
+      return await sender.send(peer, claim, { signal: AbortSignal.any([signal, patience.signal]) })
     } catch (error) {
       signal.throwIfAborted()
-      if (!(error instanceof ClaimUnsupportedError)) return undefined
-      takers.exclude(peer)
-      return 'unsupported'
+      if (error instanceof ClaimUnsupportedError) {
+        takers.exclude(peer)
+        return 'unsupported'
+      }
+      if (patience.signal.aborted || error instanceof PeerTimeoutError) takers.silence(peer)
+      return undefined
     }
   }
 }

@@ -43,6 +43,12 @@ export class Coordinator {
     return this.#places
   }
 
+  /** Whether a node other than `node` has a place in the burst of `digest`. */
+  isShared(digest: Digest, node: string): boolean {
+    const tree = this.#bursts.get(digest)?.tree
+    return tree !== undefined && tree.size > (tree.has(node) ? 1 : 0)
+  }
+
   /** Answers a claim. The same claim again gets the same answer, until something changed. */
   claim(claim: Claim): ClaimAnswer {
     const { clock, closer, isLive } = this.#components

@@ -51,6 +51,8 @@ export interface PulledBody {
 /** A response whose body comes from elsewhere. Its `headers` say the Content-Length, where it is known. */
 export interface BodyResponse extends ResponseHead {
   readonly body: PulledBody
+  /** Sends the head before anything is read: the body may keep its reader waiting. Default: with the first bytes. */
+  readonly headFirst?: boolean
 }
 
 /**
@@ -109,19 +111,23 @@ export async function sendBlob(exchange: Exchange, response: BlobResponse): Prom
 
 /**
  * Relays a body, reading on only once the client has taken what came before. HEAD gets the head alone. The body is
- * destroyed when anything fails, at once when the client hangs up. One that fails before its first byte throws its own
+ * destroyed when anything fails, at once when the client hangs up. One that fails before its head is sent throws its own
  * error and leaves the exchange unanswered.
  * @returns body bytes sent
  * @throws {ClientGoneError} where the client hung up first
  * @throws {BodyBrokenError} where the body failed, or had not the length that the head said: the connection is ended
  */
-export async function sendBody(exchange: Exchange, { body, ...head }: BodyResponse): Promise<number> {
+export async function sendBody(
+  exchange: Exchange,
+  { body, headFirst = false, ...head }: BodyResponse,
+): Promise<number> {
   const { request, signal } = exchange
   const destroy = () => body.destroy()
   using writer = new BodyWriter(exchange, { head })
   signal.addEventListener('abort', destroy)
   try {
     signal.throwIfAborted()
+    if (headFirst) writer.begin()
     while (request.method !== 'HEAD') {
       const chunk = await body.read()
       if (chunk === undefined) break

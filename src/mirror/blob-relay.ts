@@ -107,8 +107,10 @@ export class BlobRelay {
       span,
       resume: broken => this.#resume(transfer, broken),
       onBytes: (bytes, from) => {
-        metrics.servedBytes.inc({ source: follow.gave(from) ? 'in_progress' : 'peer' }, bytes)
-        followed?.add(from.peer)
+        const isInProgress = follow.gave(from)
+        metrics.servedBytes.inc({ source: isInProgress ? 'in_progress' : 'peer' }, bytes)
+        if (isInProgress) followed?.addUnverified()
+        else followed?.add(from.peer)
       },
     })
     await sendBody(exchange, {
@@ -123,6 +125,8 @@ export class BlobRelay {
         part: range === undefined ? undefined : span,
       }),
       body,
+      // A request that makes room for others ends short of its body, and is made again: a miss would send it elsewhere.
+      headFirst: follow.gave(answer),
     })
   }
 

@@ -3,15 +3,12 @@ import type { Socket } from 'node:net'
 import { describe, test } from 'node:test'
 import { RawClient } from '../../test/http/raw-client.ts'
 import { content, digest, limits, target } from '../../test/mirror/blob-rig.ts'
-import { type NodeSettings, startNode } from '../../test/mirror/node-under-test.ts'
+import { inBurst, UPSTREAM } from '../../test/mirror/burst-rig.ts'
 import { rawExchange } from '../../test/mirror/raw-exchange.ts'
 import { head, type PeerHead, refusing, type Script, ScriptedPeer, serving } from '../../test/mirror/scripted-peer.ts'
 import type { ClaimRequest, Verdict } from '../coalesce/claimant.ts'
-import { COALESCE_OUTCOMES } from '../observability/metrics.ts'
 import { digestOf } from '../oci/digest.ts'
-import { OCI_MANIFEST } from '../oci/media-type.ts'
 
-const UPSTREAM: Verdict = { kind: 'upstream', coordinated: true }
 const HALF = content.length / 2
 
 /** Sends half of the blob, then does `then`. */
@@ -19,41 +16,6 @@ function half(then: (socket: Socket) => void): Script {
   return (_, socket) => {
     socket.write(head(200, { 'content-length': content.length, 'docker-content-digest': digest }))
     socket.write(content.subarray(0, HALF), () => then(socket))
-  }
-}
-
-/**
- * A node whose own containerd is pulling the blob, that nobody advertises, and that is sent to `scripts` one after the
- * other, then upstream.
- */
-async function inBurst(scripts: readonly Script[], settings: NodeSettings = {}) {
-  const stack = new AsyncDisposableStack()
-  const parents: ScriptedPeer[] = []
-  for (const [index, script] of scripts.entries()) {
-    parents.push(stack.use(await ScriptedPeer.start(script, `parent${index}`)))
-  }
-  const claims: ClaimRequest[] = []
-  const claim = async (request: ClaimRequest): Promise<Verdict> => {
-    const parent = parents[claims.length]
-    claims.push(request)
-    return parent === undefined ? UPSTREAM : { kind: 'follow', parents: [parent], depth: 1 }
-  }
-  const node = stack.use(await startNode({ limits, claim, ...settings }))
-  node.store.begin(digest, content.length)
-  return {
-    parents,
-    claims,
-    node,
-    get: (headers: Readonly<Record<string, string>> = {}) => rawExchange(node.address, { target, headers }),
-    outcomes: async () => {
-      const counts: Record<string, number> = {}
-      for (const outcome of COALESCE_OUTCOMES) {
-        const count = await node.metric(`spegel_coalesce_total{outcome="${outcome}"}`)
-        if (count > 0) counts[outcome] = count
-      }
-      return counts
-    },
-    [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
 }
 
@@ -114,6 +76,13 @@ describe('a request for a blob that nobody has', () => {
       assert.deepEqual(await at.outcomes(), { followed: 1, moved: 1 })
     })
   }
+
+  test('comes from another where the first sends no head in time, which is told as stalled and not taken for dead', async () => {
+    await using at = await inBurst([() => {}, serving(content)])
+    assert.ok((await at.get()).body.equals(content))
+    assert.deepEqual(at.claims[1]?.stalled, ['parent0'])
+    assert.deepEqual(at.node.doubted, [])
+  })
 
   test('is a miss after some claims, however many peers are fetching it, and the next one at once', async () => {
     await using at = await inBurst(Array.from({ length: 8 }, () => refusing(404)))
@@ -191,6 +160,21 @@ describe('a body of a peer that is fetching it too', () => {
     assert.equal(at.claims.length, 2)
   })
 
+  test('of which nothing comes ends where a download of this node has yet to begin, and is asked for again after', async () => {
+    const granted = digestOf(Buffer.from('granted'))
+    await using parent = await ScriptedPeer.start(silent, 'parent')
+    const claim = async (request: ClaimRequest): Promise<Verdict> =>
+      request.digest === granted ? UPSTREAM : { kind: 'follow', parents: [parent], depth: 1 }
+    await using at = await inBurst([], { claim, limits: { ...limits, stall: { ...limits.stall, windowMs: 30_000 } } })
+    at.node.store.begin(granted, 1)
+    assert.equal((await rawExchange(at.node.address, { target: target.replace(digest, granted) })).status, 404)
+    const { status, body, ending } = await at.get()
+    assert.deepEqual([status, body.length, ending], [200, 0, 'fin'])
+    parent.script = serving(content)
+    assert.ok((await at.get()).body.equals(content))
+    assert.equal(parent.requests.length, 2)
+  })
+
   test('is taken up by a peer that has all of it by then, without another claim', async () => {
     await using holder = await ScriptedPeer.start(serving(content), 'holder')
     const holders: ScriptedPeer[] = []
@@ -234,43 +218,14 @@ describe('a body of a peer that is fetching it too', () => {
   })
 })
 
-describe('a request for a manifest that nobody has', () => {
-  const manifest = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_MANIFEST, config: {}, layers: [] }))
-  const name = digestOf(manifest)
-  const asked = { target: `/v2/library/busybox/manifests/${name}?ns=docker.io` }
-  const good = serving(manifest, { 'content-type': OCI_MANIFEST })
-
-  test('is answered by the peer that is fetching it', async () => {
-    await using at = await inBurst([good])
-    at.node.store.begin(name, manifest.length)
-    const response = await rawExchange(at.node.address, asked)
-    assert.ok(response.body.equals(manifest))
-    assert.equal(await at.node.metric('spegel_served_bytes_total{source="in_progress"}'), manifest.length)
-  })
-
-  test('is answered by another where what the first sends is not the manifest', async () => {
-    const wrong = Buffer.from(manifest.toString().replace('2', '3'))
-    const lying = serving(wrong, { 'content-type': OCI_MANIFEST, 'docker-content-digest': name })
-    await using at = await inBurst([lying, good])
-    at.node.store.begin(name, manifest.length)
-    assert.ok((await rawExchange(at.node.address, asked)).body.equals(manifest))
-    assert.deepEqual(at.claims[1]?.lost, ['parent0'])
-  })
-
-  test('is a miss where all that is sent is not the manifest', async () => {
-    const lying = serving(Buffer.alloc(manifest.length, ' '), {
-      'content-type': OCI_MANIFEST,
-      'docker-content-digest': name,
-    })
-    await using at = await inBurst([lying, lying])
-    at.node.store.begin(name, manifest.length)
-    assert.equal((await rawExchange(at.node.address, asked)).status, 404)
-  })
-})
-
 /** Says what a peer says that has not come as far yet. */
 function tooShort(_: unknown, socket: Socket): void {
   socket.write(head(416, { 'content-range': `bytes */${content.length}`, 'content-length': 0 }))
+}
+
+/** Sends the head for the blob, and nothing of it. */
+function silent(_: unknown, socket: Socket): void {
+  socket.write(head(200, { 'content-length': content.length, 'docker-content-digest': digest }))
 }
 
 /** Sends the head for the rest of the blob, and nothing of it. */

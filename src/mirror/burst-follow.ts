@@ -1,10 +1,12 @@
 import type { BurstPart, Bursts, Fault, Parent } from '../coalesce/bursts.ts'
 import type { FollowedTransfer, UpstreamRate } from '../coalesce/upstream-rate.ts'
-import { PeerBusyError } from '../http/errors.ts'
+import type { PulledBody } from '../http/body.ts'
+import { PeerBusyError, PeerTimeoutError } from '../http/errors.ts'
+import { startFairTimeout } from '../http/fair-timeout.ts'
 import type { PeerResponse } from '../http/peer-client.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { CallOptions } from '../routing/router.ts'
-import { PeerSlowError, PeerStallError, PeerStatusError } from './errors.ts'
+import { PeerSlowError, PeerStallError, PeerStatusError, PeerYieldError } from './errors.ts'
 import type { PeerAnswer } from './peer-answer.ts'
 import type { PeerRequests, Question } from './peer-requests.ts'
 import { type BodyGuard, StallGuard, type StallLimits } from './stall-guard.ts'
@@ -16,6 +18,8 @@ const CONNECT_TIMEOUT_MS = 250
  * notices it first, and finds all below it a new source.
  */
 const STALL_MS_PER_DEPTH = 1000
+/** How long a parent may have sent nothing at all until it is asked whether the request keeps others from beginning. */
+const FIRST_BYTE_MS = 1000
 /** Parents that may stall in a row: a client is held no longer than while one takes over from another. */
 const MAX_STALLS = 2
 /** What a parent says that has less than it is asked for, or enough to do. */
@@ -51,6 +55,8 @@ export class BurstFollow implements Disposable {
   #part: Promise<BurstPart | undefined> | undefined
   #transfer: FollowedTransfer | undefined
   #isAlone = false
+  #hasBegun = false
+  #hasYielded = false
   /** Parents that stalled in a row, with hardly anything in between. */
   #stalls = 0
   #hasJustStalled = false
@@ -67,7 +73,7 @@ export class BurstFollow implements Disposable {
     const part = await this.#join({ signal })
     if (offset - this.#askedFrom >= this.#options.stall.minBytes) this.#stalls = this.#hasJustStalled ? 1 : 0
     this.#askedFrom = offset
-    if (part === undefined) return undefined
+    if (part === undefined || this.#hasYielded) return undefined
     while (!this.#isAlone && this.#stalls < MAX_STALLS) {
       const parent = await part.next(offset, { signal })
       if (parent === undefined) break
@@ -89,14 +95,18 @@ export class BurstFollow implements Disposable {
     if (parent === undefined) return
     this.#hasJustStalled = error instanceof PeerStallError
     if (this.#hasJustStalled) this.#stalls += 1
-    if (error instanceof PeerSlowError) this.#isAlone = true
-    else (await this.#part)?.blame(parent, faultOf(error))
+    const part = await this.#part
+    if (error instanceof PeerYieldError) this.#hasYielded = true
+    else if (error instanceof PeerSlowError) {
+      this.#isAlone = true
+      part?.outpace(parent)
+    } else part?.blame(parent, faultOf(error))
   }
 
-  /** The client is left with a part of the content; what it asks for next comes from upstream. */
+  /** The client is left with a part of the content; what it asks for next comes from upstream, unless it made room. */
   async giveUp(): Promise<void> {
     const part = await this.#part
-    part?.giveUp()
+    if (!this.#hasYielded) part?.giveUp()
   }
 
   [Symbol.dispose](): void {
@@ -122,7 +132,7 @@ export class BurstFollow implements Disposable {
         {
           ...question,
           check: response => question.check(notBehind(response)),
-          guard: this.#guard(parent),
+          guard: this.#guard(parent, part),
           follow: {
             connectTimeoutMs: CONNECT_TIMEOUT_MS,
             headersTimeoutMs: Math.min(headersTimeoutMs, part.remainingMs),
@@ -142,7 +152,7 @@ export class BurstFollow implements Disposable {
   }
 
   /** Gives a parent up that stalls, or brings less than upstream would. */
-  #guard({ depth }: Parent): BodyGuard {
+  #guard({ depth }: Parent, part: BurstPart): BodyGuard {
     const { upstream, now } = this.#components
     const { stall } = this.#options
     const windowMs = (stall.windowMs + STALL_MS_PER_DEPTH * depth) / (this.#stalls + 1)
@@ -150,15 +160,33 @@ export class BurstFollow implements Disposable {
     this.#transfer ??= upstream?.follow()
     const transfer = this.#transfer
     return {
-      async read(body) {
+      read: async body => {
         const startedAt = now()
-        const chunk = await guard.read(body)
+        const reading = guard.read(body)
+        if (!this.#hasBegun) await this.#begun(reading, body, part)
+        const chunk = await reading
+        this.#hasBegun = true
         const isTooSlow = transfer?.add(chunk?.length ?? 0, now() - startedAt) === true
         if (!isTooSlow || chunk === undefined) return chunk
         body.destroy()
         throw new PeerSlowError()
       },
     }
+  }
+
+  /**
+   * Waits until `reading` is over, or has taken long enough to tell that it may go on.
+   * @throws {PeerYieldError} where it may not; `body` is destroyed then
+   */
+  async #begun(reading: Promise<unknown>, body: PulledBody, part: BurstPart): Promise<void> {
+    const { promise: late, resolve } = Promise.withResolvers<'late'>()
+    using _timeout = startFairTimeout(FIRST_BYTE_MS, () => resolve('late'))
+    if ((await Promise.race([reading, late])) !== 'late') return
+    if (!(await part.mustYield({ signal: this.#options.signal }))) return
+    // It ends with the body.
+    reading.catch(() => {})
+    body.destroy()
+    throw new PeerYieldError()
   }
 }
 
@@ -172,7 +200,7 @@ function notBehind(response: PeerResponse): PeerResponse {
 }
 
 function faultOf(error: unknown): Fault {
-  if (error instanceof PeerStallError) return 'stalled'
+  if (error instanceof PeerStallError || error instanceof PeerTimeoutError) return 'stalled'
   if (error instanceof PeerBusyError) return 'behind'
   return error instanceof PeerStatusError && NO_FAULT.has(error.status) ? 'behind' : 'lost'
 }

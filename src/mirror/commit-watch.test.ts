@@ -67,6 +67,20 @@ describe('CommitWatch', () => {
     assert.ok(!at.watch.isDirect(digest))
   })
 
+  test('blames nobody for what came by way of a burst in part, and sends the digest direct all the same', async () => {
+    await using at = setUp()
+    const download = at.store.begin(digest, content.length)
+    using followed = at.watch.follow(digest)
+    if (a !== undefined) followed?.add(a)
+    followed?.addUnverified()
+    download.append(content)
+    download.abort()
+    await at.settled()
+    assert.deepEqual(at.trusted().toSorted(), ['a', 'b', 'c'])
+    assert.equal(await at.failures(), 0)
+    assert.ok(at.watch.isDirect(digest))
+  })
+
   test('holds nothing against the suppliers of what is committed', async () => {
     await using at = setUp()
     const download = at.store.begin(digest, content.length)

@@ -2,7 +2,6 @@ import { formatHostPort } from '../http/host-port.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import type { Digest } from '../oci/digest.ts'
-import type { Peer } from '../routing/router.ts'
 import type { CallOptions, GrowingBlob, InProgress } from '../store/store.ts'
 import { FollowedDownload } from './followed-download.ts'
 import type { PeerScores } from './peer-scores.ts'
@@ -86,7 +85,7 @@ export class CommitWatch {
       const download = await followed.look(this.#components.inProgress.find(digest, { signal }))
       if (download === undefined) return
       try {
-        if (await isCorrupt(download, { signal })) this.#blame(digest, followed.suppliers)
+        if (await isCorrupt(download, { signal })) this.#blame(digest, followed)
       } finally {
         await download.close()
       }
@@ -95,9 +94,11 @@ export class CommitWatch {
     }
   }
 
-  #blame(digest: Digest, suppliers: readonly Peer[]): void {
+  /** Where some came by way of a burst, nobody is blamed: what upstream sent wrong, peers pass on before they can know. */
+  #blame(digest: Digest, followed: FollowedDownload): void {
     const { scores, metrics, log, now } = this.#components
-    if (suppliers.length === 0) return
+    const suppliers = followed.isUnverified ? [] : followed.suppliers
+    if (suppliers.length === 0 && !followed.isUnverified) return
     for (const peer of suppliers) {
       scores.report(peer, { type: 'corrupt' })
       metrics.peerFailures.inc({ reason: 'corrupt' })

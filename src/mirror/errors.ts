@@ -43,6 +43,16 @@ export class PeerSlowError extends Error {
   }
 }
 
+/** Nothing came of a peer that fetches it too, and this node's own downloads wait for the request to end. */
+export class PeerYieldError extends Error {
+  readonly code = 'PEER_YIELD'
+
+  constructor() {
+    super('nothing came from the peer, and the request makes room for others')
+    this.name = 'PeerYieldError'
+  }
+}
+
 /** A manifest is not read, because manifests take as much memory already as they may. */
 export class ManifestMemoryError extends Error {
   readonly code = 'MANIFEST_MEMORY'
@@ -83,7 +93,7 @@ const ABSENT: ReadonlySet<number> = new Set([404, 410, 416])
 
 /** Whether `error` says nothing against the peer: it lacks the content, or this node holds itself back. */
 export function isBlameless(error: unknown): boolean {
-  if (error instanceof PeerBusyError || error instanceof PeerSlowError) return true
+  if (error instanceof PeerBusyError || error instanceof PeerSlowError || error instanceof PeerYieldError) return true
   return error instanceof PeerStatusError && ABSENT.has(error.status)
 }
 
@@ -92,7 +102,8 @@ export function peerFailure(error: unknown): PeerFailure {
   if (error instanceof PeerStatusError) return error.status === 503 ? 'busy' : 'status'
   if (error instanceof PeerBusyError) return 'busy'
   if (error instanceof PeerMismatchError) return 'mismatch'
-  if (error instanceof PeerStallError || error instanceof PeerSlowError) return 'stall'
+  if (error instanceof PeerStallError || error instanceof PeerSlowError || error instanceof PeerYieldError)
+    return 'stall'
   if (error instanceof PeerTimeoutError) return 'timeout'
   if (error instanceof PeerConnectError) return 'connect'
   return 'reset'

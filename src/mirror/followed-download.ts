@@ -12,6 +12,7 @@ export class FollowedDownload implements Disposable {
   readonly #unwanted = new AbortController()
   readonly #looked = Promise.withResolvers<void>()
   #relays = 0
+  #isUnverified = false
 
   /** One more relay supplies the download. */
   join(): this {
@@ -33,6 +34,16 @@ export class FollowedDownload implements Disposable {
     if (this.#suppliers.size < MAX_SUPPLIERS) this.#suppliers.set(peer.id, peer)
   }
 
+  /** Notes that some of the download comes from a peer that is fetching it too, and can't know yet whether it is right. */
+  addUnverified(): void {
+    this.#isUnverified = true
+  }
+
+  /** Whether some of it came from such a peer. */
+  get isUnverified(): boolean {
+    return this.#isUnverified
+  }
+
   /** Passes `search` on, and lets those go on who wait for its end. */
   async look<T>(search: Promise<T>): Promise<T> {
     try {
@@ -52,6 +63,6 @@ export class FollowedDownload implements Disposable {
 
   [Symbol.dispose](): void {
     this.#relays -= 1
-    if (this.#relays === 0 && this.#suppliers.size === 0) this.#unwanted.abort()
+    if (this.#relays === 0 && this.#suppliers.size === 0 && !this.#isUnverified) this.#unwanted.abort()
   }
 }

@@ -134,7 +134,7 @@ export class PeerRequests {
     const fields = { subject, peer: formatHostPort(peer.registry), reason, error }
     scores.report(peer, isBlamed ? { type: 'failed', reason } : { type: 'abandoned' })
     // A quarantine ends within seconds, and would make every one of a dead peer's keys cost another wait.
-    if (UNANSWERED.has(reason)) doubts?.doubt(peer)
+    if (UNANSWERED.has(reason) && (follow === undefined || !PASSED_ON.has(reason))) doubts?.doubt(peer)
     // A peer without the content, or with enough to do, is in order.
     const level = isBlameless(error) || reason === 'busy' ? 'debug' : 'warn'
     log[level]('request to peer failed', fields)

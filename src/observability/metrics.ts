@@ -22,9 +22,9 @@ export type MissReason = (typeof MISS_REASONS)[number]
 
 /**
  * What became of a claim: the node fetches from upstream for all, follows another, was moved to another after the first
- * failed, could ask nobody, or has asked often enough; a closed list.
+ * failed, could ask nobody, has asked often enough, or left parents that were slower than upstream; a closed list.
  */
-export const COALESCE_OUTCOMES = ['granted', 'followed', 'moved', 'alone', 'given_up'] as const
+export const COALESCE_OUTCOMES = ['granted', 'followed', 'moved', 'alone', 'given_up', 'outpaced'] as const
 export type CoalesceOutcome = (typeof COALESCE_OUTCOMES)[number]
 
 /** Why a request to a peer failed; a closed list. */

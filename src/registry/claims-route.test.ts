@@ -22,14 +22,14 @@ const basicAuth: BasicAuth = { header: 'Basic good', verify: authorization => au
 async function listening(options: Parameters<typeof claimsRoute>[1] = {}) {
   const clock = new ManualClock()
   const claims: Claim[] = []
-  const coordinator = {
-    claim: (claim: Claim) => {
+  const desk = {
+    claim: async (claim: Claim) => {
       claims.push(claim)
       return { outcome: 'follow', parents: ['parent'], depth: 2 } as const
     },
   }
   const members = { peerId: 'self', find: () => undefined }
-  const rig = await serve([claimsRoute({ coordinator, members, clock }, options)])
+  const rig = await serve([claimsRoute({ desk, members, clock }, options)])
   const post = async (body: string, headers: Readonly<Record<string, string>> = {}) => {
     const response = await fetch(rig.url(CLAIMS_PATH), { method: 'POST', body, headers })
     return { status: response.status, text: await response.text() }

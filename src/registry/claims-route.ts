@@ -1,7 +1,7 @@
 import { isIPv4 } from 'node:net'
 import { CLAIMS_PATH, type Claim, encodeAnswer, MAX_CLAIM_BYTES, parseClaim } from '../coalesce/claim.ts'
+import type { ClaimDesk } from '../coalesce/claim-desk.ts'
 import { ClaimRates } from '../coalesce/claim-rates.ts'
-import type { Coordinator } from '../coalesce/coordinator.ts'
 import { InvalidClaimError } from '../coalesce/errors.ts'
 import type { BasicAuth } from '../http/basic-auth.ts'
 import { sendBytes } from '../http/body.ts'
@@ -16,7 +16,7 @@ import type { Members } from '../routing/router.ts'
 const MAPPED_IPV4 = '::ffff:'
 
 export interface ClaimsComponents {
-  readonly coordinator: Pick<Coordinator, 'claim'>
+  readonly desk: Pick<ClaimDesk, 'claim'>
   readonly members: Pick<Members, 'peerId' | 'find'>
   readonly clock: Pick<Clock, 'now'>
 }
@@ -26,7 +26,7 @@ export interface ClaimsComponents {
  * @param options.basicAuth credentials that they must send; default: none are needed
  */
 export function claimsRoute(
-  { coordinator, members, clock }: ClaimsComponents,
+  { desk, members, clock }: ClaimsComponents,
   { basicAuth }: { readonly basicAuth?: BasicAuth },
 ): Route {
   const rates = new ClaimRates({ clock })
@@ -44,7 +44,7 @@ export function claimsRoute(
     if (!mayClaim(members, claim, address)) {
       throw new DistributionError('DENIED', `${address} is not the address of ${claim.node}`)
     }
-    await sendAnswer(exchange, encodeAnswer(coordinator.claim(claim)))
+    await sendAnswer(exchange, encodeAnswer(await desk.claim(claim, { signal: exchange.signal })))
   }
   return { path: CLAIMS_PATH, methods: ['POST'], handler: 'claims', handle }
 }
@@ -70,7 +70,7 @@ async function readClaim({ request }: Exchange): Promise<Claim> {
  */
 export function mayClaim(members: ClaimsComponents['members'], { node }: Claim, address: string): boolean {
   if (node === members.peerId) return false
-  const host = members.find(node)?.registry.host
+  const host = members.find(node, { evenDoubted: true })?.registry.host
   // A socket that is bound to all addresses shows an IPv4 client like this.
   const client = address.startsWith(MAPPED_IPV4) ? address.slice(MAPPED_IPV4.length) : address
   if (host === undefined || isLoopback(client) || isIPv4(host) !== isIPv4(client)) return true

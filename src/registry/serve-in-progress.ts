@@ -22,7 +22,7 @@ const MANIFEST_WAIT_MS = 2000
  * it is for a moment in neither, and containerd knows of it only after its file is in place.
  */
 const LOOK_INTERVAL_MS = 20
-const MAX_LOOKS = 50
+const MAX_LOOKS = 25
 
 /** Content that this node is still fetching, and whether it may be shared. */
 export interface InProgressContent {

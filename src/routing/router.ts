@@ -54,18 +54,26 @@ export interface MemberChange {
   readonly peer: Peer
 }
 
+/** Which members are meant. */
+export interface MemberOptions {
+  /** Also those that lately failed to answer and are being asked whether they are there. Default: false. */
+  readonly evenDoubted?: boolean
+}
+
+export interface ClosestOptions extends MemberOptions {
+  /** Only those that are closer to the key than this node. Default: false. */
+  readonly nearerThanSelf?: boolean
+}
+
 /** Optional capability of a router: who else is there. */
 export interface Members {
   /** Peer id of this node, which is none of the members. */
   readonly peerId: string
-  /**
-   * The `count` live members whose ids are closest to `key` (XOR of hashes), nearest first. `nearerThanSelf`: only those
-   * that are closer to it than this node.
-   */
-  closest(key: string, count: number, options?: { readonly nearerThanSelf?: boolean }): readonly Peer[]
+  /** The `count` live members whose ids are closest to `key` (XOR of hashes), nearest first. */
+  closest(key: string, count: number, options?: ClosestOptions): readonly Peer[]
   list(): readonly Peer[]
   /** The live member with this peer id. */
-  find(id: string): Peer | undefined
+  find(id: string, options?: MemberOptions): Peer | undefined
   /**
    * What changes from the call on, until `signal` aborts. A reader that falls behind sees only the latest change of a
    * peer; {@link list} is the truth.

@@ -1,6 +1,7 @@
 import { AskedContent } from '../../coalesce/asked-content.ts'
 import { Bursts } from '../../coalesce/bursts.ts'
 import { createClaimSender } from '../../coalesce/claim-client.ts'
+import { ClaimDesk } from '../../coalesce/claim-desk.ts'
 import { ClaimTakers } from '../../coalesce/claim-takers.ts'
 import { Claimant } from '../../coalesce/claimant.ts'
 import { Coordinator } from '../../coalesce/coordinator.ts'
@@ -25,7 +26,7 @@ export interface CoalescingComponents {
 export interface Coalescing {
   readonly bursts: Bursts
   readonly shared: InProgressContent
-  readonly coordinator: Coordinator
+  readonly desk: ClaimDesk
 }
 
 /** Assembles what `--coalesce` asks for; undefined where it is off. */
@@ -38,13 +39,14 @@ export function createCoalescing(
   const takers = new ClaimTakers({ clock, members })
   const coordinator = new Coordinator({
     clock,
-    isLive: node => node === members.peerId || members.find(node) !== undefined,
+    isLive: node => node === members.peerId || members.find(node, { evenDoubted: true }) !== undefined,
     closer: key => takers.nearer(key)[0]?.id,
   })
-  const claimant = new Claimant({ members, takers, coordinator, sender: createClaimSender({ peerClient }) })
+  const desk = new ClaimDesk({ coordinator, clock })
+  const claimant = new Claimant({ members, takers, desk, sender: createClaimSender({ peerClient }) })
   return {
     bursts: new Bursts({ inProgress, claimant, metrics, log, now: () => clock.now() }, { waitMs: coalesceWaitMs }),
     shared: { inProgress, asked: new AskedContent({ clock }) },
-    coordinator,
+    desk,
   }
 }

@@ -2,7 +2,18 @@ import type { Libp2p } from '@libp2p/interface'
 import type { Log } from '../../observability/log.ts'
 import type { Metrics } from '../../observability/metrics.ts'
 import { systemClock } from '../clock.ts'
-import type { CallOptions, Doubts, Endpoint, LookupOptions, MemberChange, Members, Peer, Router } from '../router.ts'
+import type {
+  CallOptions,
+  ClosestOptions,
+  Doubts,
+  Endpoint,
+  LookupOptions,
+  MemberChange,
+  MemberOptions,
+  Members,
+  Peer,
+  Router,
+} from '../router.ts'
 import { Admission } from './admission.ts'
 import { Background } from './background.ts'
 import { Bootstrap, type Bootstrapper } from './bootstrap.ts'
@@ -108,18 +119,23 @@ export class Libp2pRouter implements Router, Members, Doubts, AsyncDisposable {
     return members.size > 0 || bootstrap === undefined || bootstrap.alone
   }
 
-  closest(key: string, count: number, { nearerThanSelf = false } = {}): readonly Peer[] {
+  closest(
+    key: string,
+    count: number,
+    { nearerThanSelf = false, evenDoubted = false }: ClosestOptions = {},
+  ): readonly Peer[] {
     const { own, members } = this.#parts
     const { position } = recordKey(key)
-    const closest = members.closest(position, count)
+    const closest = evenDoubted ? members.closestOfAll(position, count) : members.closest(position, count)
     const nearer = nearerThanSelf
       ? closest.filter(member => compareDistance(position, member.position, own.position) < 0)
       : closest
     return nearer.map(member => member.peer)
   }
 
-  find(id: string): Peer | undefined {
-    return this.#parts.members.trusted(id)?.peer
+  find(id: string, { evenDoubted = false }: MemberOptions = {}): Peer | undefined {
+    const { members } = this.#parts
+    return (evenDoubted ? members.get(id) : members.trusted(id))?.peer
   }
 
   list(): readonly Peer[] {

@@ -83,6 +83,8 @@ test('a doubted member is passed over until it has answered, of which listeners 
   table.add(second)
   table.doubt(first)
   assert.deepEqual(table.closest(first.position, 2), [second])
+  assert.deepEqual(table.closestOfAll(first.position, 2), [first, second])
+  assert.deepEqual(table.closestOfAll(first.position, 1), [first])
   assert.deepEqual([table.trusted('first'), table.get('first')], [undefined, first])
   table.trust(first)
   table.trust(second)

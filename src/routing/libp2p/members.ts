@@ -4,6 +4,7 @@ import { ChangeFeed } from './change-feed.ts'
 import type { KadPeer } from './kad-message.ts'
 import type { KadStream } from './kad-stream.ts'
 import { PositionIndex } from './position-index.ts'
+import { compareDistance } from './record-key.ts'
 import type { RecordsStream } from './records-stream.ts'
 
 /** Live members kept. Beyond it nobody is admitted until someone leaves. */
@@ -85,6 +86,14 @@ export class MemberTable {
   /** The `count` members nearest to `position`, nearest first; doubted ones are passed over. */
   closest(position: Buffer, count: number): readonly Member[] {
     return this.#index.nearest(position, count)
+  }
+
+  /** As {@link closest}, but doubted ones are among them. */
+  closestOfAll(position: Buffer, count: number): readonly Member[] {
+    const trusted = this.closest(position, count)
+    if (this.#doubted.size === 0) return trusted
+    const all = [...trusted, ...this.#doubted]
+    return all.toSorted((a, b) => compareDistance(position, a.position, b.position)).slice(0, count)
   }
 
   add(member: Member): void {

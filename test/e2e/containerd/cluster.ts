@@ -32,11 +32,17 @@ export interface ClusterOptions<Count extends number = 3> {
   readonly mirror?: boolean
   /** Flags of every `spegel registry`. */
   readonly flags?: readonly string[]
+  /** Flags of single nodes beside those, by position. */
+  readonly flagsOf?: readonly (readonly string[])[]
   readonly mount?: SocketMount
   /** Size of the disk that each node keeps content on. */
   readonly diskBytes?: number
+  /** Those of single nodes, by position. */
+  readonly diskBytesOf?: readonly number[]
   /** Appended to every containerd's configuration. */
   readonly containerdConfig?: string
+  /** The first version of containerd that can do this, such as `2.1`; older ones are left out. Default: all. */
+  readonly since?: string
   /** Whether what containerd sends to its mirror is recorded. */
   readonly record?: boolean
 }
@@ -66,7 +72,10 @@ export async function startCluster<const Count extends number = 3>(
       const own = path.join(directory, `node-${index + 1}`)
       await mkdir(own)
       const peers = network.hosts.filter(other => other !== host).map(({ address }) => address)
-      return await startNode({ host, binary, directory: own, peers, stack }, options)
+      const flags = [...(options.flags ?? []), ...(options.flagsOf?.[index] ?? [])]
+      const diskBytes = options.diskBytesOf?.[index] ?? options.diskBytes
+      const limited = diskBytes === undefined ? {} : { diskBytes }
+      return await startNode({ host, binary, directory: own, peers, stack }, { ...options, ...limited, flags })
     }),
   )
   if (options.mirror ?? true) await Promise.all(nodes.map(async ({ spegel }) => await spegel.ready()))

@@ -34,7 +34,8 @@ interface Case<Count extends number> {
 }
 
 function register<Count extends number>(name: string, { binary, options, body }: Case<Count>): void {
-  test(`${name} (containerd ${binary.version})`, async t => {
+  const skip = isOlder(binary.version, options.since ?? '0') && `needs containerd ${options.since}`
+  test(`${name} (containerd ${binary.version})`, { skip }, async t => {
     const assertNothingLeft = await watchForLeftovers()
     const started = performance.now()
     const cluster = await startCluster(binary, options)
@@ -51,6 +52,10 @@ function register<Count extends number>(name: string, { binary, options, body }:
     }
     await assertNothingLeft()
   })
+}
+
+function isOlder(version: string, than: string): boolean {
+  return version.localeCompare(than, 'en', { numeric: true }) < 0
 }
 
 function seconds(ms: number): string {

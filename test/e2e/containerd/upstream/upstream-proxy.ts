@@ -29,6 +29,10 @@ export class UpstreamProxy implements AsyncDisposable {
     this.#registry = registry
   }
 
+  get address(): string {
+    return this.#listen.host
+  }
+
   async start(): Promise<void> {
     if (this.#server !== undefined) return
     const server = createServer((request, response) => {

@@ -64,6 +64,11 @@ export class Upstream implements AsyncDisposable {
     }
   }
 
+  /** Where it listens. */
+  get address(): string {
+    return this.#proxy.address
+  }
+
   /** Base URL. */
   get url(): string {
     return `http://${this.registry}`
