@@ -157,7 +157,7 @@ describe('spegel demo', () => {
       [demo.node(1)],
     )
     const { error } = JSON.parse(stderr.trimEnd().split('\n').at(-1) ?? '') as { error: { message: string } }
-    assert.match(error.message, new RegExp(`${demo.node(2)}: content of ${small.digest} hashes to sha256:`))
+    assert.match(error.message, new RegExp(`${demo.node(1)}: ${small.digest} hashes to sha256:`))
     assert.deepEqual(left, [])
     await assertGone(demo, 2)
   })

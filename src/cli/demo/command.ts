@@ -14,7 +14,7 @@ import { LiveTable } from './live-table.ts'
 import { makeImage } from './make-image.ts'
 import { NodeProcess, ownCommand } from './node-process.ts'
 import type { BurstResult, DemoResult } from './result.ts'
-import { type PullOnto, runScenario } from './scenario.ts'
+import { type DemoNode, type PullOnto, runScenario } from './scenario.ts'
 import { readSourceImage, type SourceImage } from './source-image.ts'
 import { renderMetricsUrls, renderSummary } from './summary.ts'
 import { startUpstream, type Upstream } from './upstream.ts'
@@ -57,8 +57,11 @@ export async function runDemo(flags: DemoFlags, context: CommandContext): Promis
 
     const view = new LiveTable(context.stderr, { nodes: nodes.map(({ name }) => name), imageBytes: image.bytes })
     const pull = pullFrom(image, upstream)
-    const { pulls, failure } = await runScenario({ image, nodes, upstream, pull, view }, { signal })
-    const faults = [...(failure === undefined ? [] : [failure]), ...(await verifyAll(nodes, image, { signal }))]
+    const verify = (node: DemoNode): Promise<readonly string[]> => verifyNode(node, image, { signal })
+    const scenario = await runScenario({ image, nodes, upstream, pull, verify, view }, { signal })
+    const { pulls } = scenario
+    // What is missing is told once, and first what it was that nobody pulled after.
+    const faults = [...new Set([...scenario.faults, ...(await verifyAll(nodes, image, { signal }))])]
     const counts = upstream.counts()
     // What is broken already needs no second scene.
     const second = faults.length > 0 ? undefined : await startBurst(directory, nodes, { flags, ...context, signal })
@@ -126,11 +129,18 @@ async function verifyAll(
   options: { readonly signal: AbortSignal },
 ): Promise<readonly string[]> {
   const faults: string[] = []
-  for (const { name, layout } of nodes) {
-    const found = await verifyLayout(layout, image.content, options)
-    faults.push(...found.map(fault => `${name}: ${fault}`))
-  }
+  for (const node of nodes) faults.push(...(await verifyNode(node, image, options)))
   return faults
+}
+
+/** What one node lacks of the image, one phrase each. */
+async function verifyNode(
+  { name, layout }: DemoNode,
+  image: SourceImage,
+  options: { readonly signal: AbortSignal },
+): Promise<readonly string[]> {
+  const faults = await verifyLayout(layout, image.content, options)
+  return faults.map(fault => `${name}: ${fault}`)
 }
 
 async function sourceImage(flags: DemoFlags, directory: string): Promise<SourceImage> {

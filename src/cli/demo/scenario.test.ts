@@ -55,6 +55,8 @@ class Journal implements DemoView {
   }
 }
 
+const isWhole = async (): Promise<readonly string[]> => []
+
 test('the first node pulls from upstream; the others when that is gone and they find all parts at each other', async () => {
   await using upstream = await startUpstream(image, { bytesPerSecond: undefined })
   await using first = await startNode()
@@ -67,6 +69,7 @@ test('the first node pulls from upstream; the others when that is gone and they 
       nodes: [first.node, second.node],
       upstream,
       view,
+      verify: isWhole,
       pull: async (_, { progress }) => {
         const source = (await reachable()) ? 'upstream' : 'peer'
         progress.advanced(image.root.digest, 3, source)
@@ -82,6 +85,7 @@ test('the first node pulls from upstream; the others when that is gone and they 
       { node: a, seconds: 0.123, bytes: 7, from: { upstream: 7 } },
       { node: b, seconds: 0.123, bytes: 7, from: { peer: 7 } },
     ],
+    faults: [],
   })
   assert.deepEqual(view.lines, [
     `${a} has 3 of {"upstream":3}`,
@@ -115,6 +119,7 @@ test('a pull that fails is told, and nobody pulls after it', async () => {
       nodes: [first.node, second.node, second.node],
       upstream,
       view: new Journal(),
+      verify: isWhole,
       pull: async () => {
         pulls += 1
         if (pulls > 1) throw new Error('not what was promised')
@@ -126,6 +131,51 @@ test('a pull that fails is told, and nobody pulls after it', async () => {
   assert.equal(pulls, 2)
   assert.deepEqual(outcome, {
     pulls: [{ node: first.node.name, seconds: 1, bytes: 7, from: { upstream: 7 } }],
-    failure: `${second.node.name}: not what was promised`,
+    faults: [`${second.node.name}: not what was promised`],
+  })
+})
+
+test('nobody pulls from a node that has not all that it pulled', async () => {
+  await using upstream = await startUpstream(image, { bytesPerSecond: undefined })
+  await using first = await startNode()
+  await using second = await startNode()
+  const view = new Journal()
+  const outcome = await runScenario(
+    {
+      image,
+      nodes: [first.node, second.node],
+      upstream,
+      view,
+      verify: async ({ name }) => [`${name}: damaged`],
+      pull: async () => ({ bytes: 7, seconds: 1, from: { upstream: 7 } }),
+    },
+    { signal },
+  )
+  assert.deepEqual(outcome, {
+    pulls: [{ node: first.node.name, seconds: 1, bytes: 7, from: { upstream: 7 } }],
+    faults: [`${first.node.name}: damaged`],
+  })
+  assert.deepEqual(view.lines, [`${first.node.name} done`])
+})
+
+test('what the next node finds at nobody is told, and nobody pulls after it', async () => {
+  await using upstream = await startUpstream(image, { bytesPerSecond: undefined })
+  await using first = await startNode()
+  await using second = await startNode()
+  const outcome = await runScenario(
+    {
+      image,
+      nodes: [first.node, second.node],
+      upstream,
+      view: new Journal(),
+      verify: isWhole,
+      pull: async () => ({ bytes: 7, seconds: 1, from: { upstream: 7 } }),
+    },
+    { signal, foundTimeoutMs: 0 },
+  )
+  const target = formatDistributionPath({ kind: 'manifest', reference: image.reference })
+  assert.deepEqual(outcome, {
+    pulls: [{ node: first.node.name, seconds: 1, bytes: 7, from: { upstream: 7 } }],
+    faults: [`node ${second.node.name} finds nobody who has ${target}`],
   })
 })

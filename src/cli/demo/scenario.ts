@@ -48,24 +48,32 @@ export interface ScenarioComponents {
   readonly nodes: readonly DemoNode[]
   readonly upstream: Upstream
   readonly pull: PullOnto
+  /** What a node that has just pulled lacks of the image, one phrase each. */
+  readonly verify: (node: DemoNode, options: CallOptions) => Promise<readonly string[]>
   readonly view: DemoView
+}
+
+export interface ScenarioOptions extends CallOptions {
+  /** Default: {@link FOUND_TIMEOUT_MS}. */
+  readonly foundTimeoutMs?: number
 }
 
 /** What came of the scenario. */
 export interface ScenarioOutcome {
   /** Those that succeeded, in order. */
   readonly pulls: readonly NodePull[]
-  /** The pull that failed, as one phrase: nobody pulls after it. */
-  readonly failure?: string
+  /** What went wrong, one phrase each: nobody pulls after it. */
+  readonly faults: readonly string[]
 }
 
 /**
  * The first node pulls while no node has the image; then upstream is stopped, and the others pull one after the other, so
- * that each can get its share from all who came before.
- * @throws {NodeFailedError} where a node does not find or announce what it should
+ * that each can get its share from all who came before. What a node has is verified first: a node that finds out that its
+ * content is damaged does not share it, and the next would look for it in vain.
  */
-export async function runScenario(components: ScenarioComponents, options: CallOptions): Promise<ScenarioOutcome> {
-  const { image, nodes, upstream, view } = components
+export async function runScenario(components: ScenarioComponents, options: ScenarioOptions): Promise<ScenarioOutcome> {
+  const { image, nodes, upstream, verify, view } = components
+  const { signal } = options
   const pulls: NodePull[] = []
   for (const [index, node] of nodes.entries()) {
     if (index === 1) {
@@ -74,23 +82,38 @@ export async function runScenario(components: ScenarioComponents, options: CallO
     }
     if (index > 0) {
       view.looking(node.name)
-      await untilFound(image, node, options)
+      const fault = await faultOf(untilFound(image, node, options))
+      if (fault !== undefined) return { pulls, faults: [fault] }
     }
     let pull: NodePull
     try {
       const progress = new ShownProgress(node.name, view)
-      const { bytes, seconds, from } = await components.pull(node, { ...options, progress })
+      const { bytes, seconds, from } = await components.pull(node, { signal, progress })
       pull = { node: node.name, seconds: Math.round(seconds * 1000) / 1000, bytes, from }
     } catch (error) {
-      options.signal.throwIfAborted()
-      return { pulls, failure: `${node.name}: ${error instanceof Error ? error.message : String(error)}` }
+      signal.throwIfAborted()
+      return { pulls, faults: [`${node.name}: ${error instanceof Error ? error.message : String(error)}`] }
     }
     view.pulled(pull)
     pulls.push(pull)
+    const faults = await verify(node, { signal })
+    if (faults.length > 0) return { pulls, faults }
     // The root is announced as an image, the rest as content.
-    await untilAnnounced(node, image.content.length - 1, options)
+    const fault = await faultOf(untilAnnounced(node, image.content.length - 1, { signal }))
+    if (fault !== undefined) return { pulls, faults: [fault] }
   }
-  return { pulls }
+  return { pulls, faults: [] }
+}
+
+/** Why what a node was waited for did not happen; undefined where it did. */
+async function faultOf(wait: Promise<void>): Promise<string | undefined> {
+  try {
+    await wait
+    return undefined
+  } catch (error) {
+    if (error instanceof NodeFailedError) return error.message
+    throw error
+  }
 }
 
 /** Adds up the downloads of one pull for the view. */
@@ -119,18 +142,22 @@ export class ShownProgress implements PullProgress {
 }
 
 /** Waits until `node` finds every part of the image at some other node, as it will when it pulls. */
-async function untilFound({ content, reference }: SourceImage, node: DemoNode, options: CallOptions): Promise<void> {
+async function untilFound(
+  { content, reference }: SourceImage,
+  node: DemoNode,
+  { signal, foundTimeoutMs = FOUND_TIMEOUT_MS }: ScenarioOptions,
+): Promise<void> {
   const { registry, repository } = reference
   const parts = content.map(({ digest, mediaType }): DistributionPath => {
     const kind = isManifestMediaType(mediaType) ? 'manifest' : 'blob'
     return { kind, reference: { kind: 'digest', registry, repository, digest } }
   })
-  const deadlineMs = performance.now() + FOUND_TIMEOUT_MS
+  const deadlineMs = performance.now() + foundTimeoutMs
   for (const part of [{ kind: 'manifest', reference } as const, ...parts]) {
     const target = formatDistributionPath(part)
-    while (!(await finds(node, target, options))) {
+    while (!(await finds(node, target, { signal }))) {
       if (performance.now() > deadlineMs) throw new NodeFailedError(node.name, `finds nobody who has ${target}`, '')
-      await setTimeout(FOUND_POLL_MS, undefined, options)
+      await setTimeout(FOUND_POLL_MS, undefined, { signal })
     }
   }
 }
