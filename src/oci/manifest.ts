@@ -7,6 +7,7 @@ import {
   isManifestMediaType,
   isMediaType,
   MAX_MANIFEST_BYTES,
+  MAX_MANIFEST_VALUES,
   manifestMediaType,
 } from './media-type.ts'
 import type { Platform } from './platform.ts'
@@ -43,8 +44,8 @@ export type Manifest = Index | ImageManifest
 
 /**
  * Parses an OCI or Docker schema 2 manifest or index and checks every descriptor.
- * @throws {InvalidManifestError} also for content over {@link MAX_MANIFEST_BYTES} or {@link MAX_DESCRIPTORS}, and for
- * content that could be taken for a manifest and an index alike
+ * @throws {InvalidManifestError} also for content over {@link MAX_MANIFEST_BYTES}, {@link MAX_MANIFEST_VALUES} or
+ * {@link MAX_DESCRIPTORS}, and for content that could be taken for a manifest and an index alike
  */
 export function parseManifest(content: Uint8Array): Manifest {
   const object = parseObject(content)
@@ -69,7 +70,7 @@ export function childDigests(manifest: Manifest): readonly Digest[] {
 function parseObject(content: Uint8Array): JsonObject {
   if (content.length > MAX_MANIFEST_BYTES) throw new InvalidManifestError(`larger than ${MAX_MANIFEST_BYTES} bytes`)
   try {
-    return parseJsonObject(content)
+    return parseJsonObject(content, MAX_MANIFEST_VALUES)
   } catch (cause) {
     throw new InvalidManifestError('not a JSON object', { cause })
   }

@@ -12,6 +12,7 @@ import {
   isManifestMediaType,
   isMediaType,
   MAX_MANIFEST_BYTES,
+  MAX_MANIFEST_VALUES,
   OCI_CONFIG,
   OCI_INDEX,
   OCI_MANIFEST,
@@ -117,4 +118,18 @@ for (const [mediaType, manifest, list] of kinds) {
 test('a media type is printable ASCII of at most 255 characters', () => {
   for (const text of [OCI_INDEX, 'text/plain; charset=utf-8', 'a'.repeat(255)]) assert.equal(isMediaType(text), true)
   for (const text of ['', ' a/b', 'a/b\n', 'a/b\0', 'ä/b', 'a'.repeat(256)]) assert.equal(isMediaType(text), false)
+})
+
+/** An index of as many values: an object, two lists, a member beside the first, and the rest in a list. */
+function indexOf(values: number): Buffer {
+  return Buffer.from(`{"manifests":[],"x":[0${',0'.repeat(values - 4)}]}`)
+}
+
+test('a manifest of too many values is none, however few its bytes, and one of just as many is one', () => {
+  assert.equal(fingerprintMediaType(indexOf(MAX_MANIFEST_VALUES)), OCI_INDEX)
+  assert.equal(fingerprintMediaType(indexOf(MAX_MANIFEST_VALUES + 1)), OCTET_STREAM)
+  const objects = Buffer.from(
+    `{"manifests":[],"x":${'{"x":'.repeat(MAX_MANIFEST_VALUES)}0${'}'.repeat(MAX_MANIFEST_VALUES)}}`,
+  )
+  assert.equal(fingerprintMediaType(objects), OCTET_STREAM)
 })

@@ -14,6 +14,9 @@ export const OCTET_STREAM = 'application/octet-stream'
 /** Largest manifest or index this mirror reads, buffers or parses. Registries refuse to store larger ones. */
 export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 
+/** Most values in a manifest or index that is parsed: far more than any in use has. */
+export const MAX_MANIFEST_VALUES = 50_000
+
 const MEDIA_TYPE = /^[\x21-\x7e][\x20-\x7e]{0,254}$/
 
 /** Whether `text` can stand in a header as a media type: printable ASCII, 255 characters at most. */
@@ -33,12 +36,13 @@ export function isManifestMediaType(mediaType: string): boolean {
 
 /**
  * Media type of content that no index or manifest names: what a manifest says it is, else what it looks like,
- * `application/octet-stream` for all that is no manifest. Content over {@link MAX_MANIFEST_BYTES} is not parsed.
+ * `application/octet-stream` for all that is no manifest. Content over {@link MAX_MANIFEST_BYTES} or
+ * {@link MAX_MANIFEST_VALUES} is not parsed.
  */
 export function fingerprintMediaType(content: Uint8Array): string {
   if (content.length > MAX_MANIFEST_BYTES) return OCTET_STREAM
   try {
-    return manifestMediaType(parseJsonObject(content)) ?? OCTET_STREAM
+    return manifestMediaType(parseJsonObject(content, MAX_MANIFEST_VALUES)) ?? OCTET_STREAM
   } catch {
     return OCTET_STREAM
   }
