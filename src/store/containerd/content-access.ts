@@ -1,6 +1,6 @@
 import type { Log } from '../../observability/log.ts'
 import type { Digest } from '../../oci/digest.ts'
-import { blobOf, type OpenedFile, openBlob } from '../content-directory/content-files.ts'
+import { blobFileSize, blobOf, type OpenedFile, openBlob } from '../content-directory/content-files.ts'
 import { ContentFileError } from '../content-directory/errors.ts'
 import { ContentNotFoundError } from '../errors.ts'
 import type { Blob, CallOptions } from '../store.ts'
@@ -54,10 +54,10 @@ export class ContainerdContent implements ContentAccess {
    * @throws {ContainerdUnavailableError} where that can't be known
    */
   async size(digest: Digest, options: CallOptions): Promise<number> {
-    const file = await this.#openFile(digest, options)
-    if (file === undefined) return (await this.#containerd.content.info(digest, options)).size
-    await file.handle.close()
-    return file.stat.size
+    const size = await this.#fileSize(digest, options)
+    if (size === undefined) return (await this.#containerd.content.info(digest, options)).size
+    await this.holdings.check(digest, options)
+    return size
   }
 
   /**
@@ -69,6 +69,21 @@ export class ContainerdContent implements ContentAccess {
     const file = await this.#openFile(digest, options)
     if (file === undefined) return await this.#openStream(digest, options)
     return blobOf(file)
+  }
+
+  /** Undefined where containerd has to be asked. */
+  async #fileSize(digest: Digest, options: CallOptions): Promise<number | undefined> {
+    const root = await this.directory(options)
+    if (root === undefined) return undefined
+    let size: number | undefined
+    try {
+      size = await blobFileSize(root, digest)
+    } catch (error) {
+      if (error instanceof ContentFileError) return undefined
+      throw error
+    }
+    if (size === undefined) throw new ContentNotFoundError(digest)
+    return size
   }
 
   /** Undefined where content has to be read over the socket. */

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdir, rename, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { temporaryDirectory } from '../../../test/temporary-directory.ts'
 import { digestOf } from '../../oci/digest.ts'
-import { blobDirectory, blobPath, listInside, openBlob, readInside } from './content-files.ts'
+import { blobDirectory, blobFileSize, blobPath, listInside, openBlob, readInside } from './content-files.ts'
 import { ContentFileError } from './errors.ts'
 
 const content = Buffer.from('content')
@@ -47,6 +47,20 @@ test('a blob that is a symbolic link is not held, wherever it leads', async () =
     await symlink(target, at.blob)
     assert.equal(await isHeld(at.root), false, target)
   }
+})
+
+test('a size is known of a regular file alone, and no longer than that is there', async () => {
+  await using at = await layout()
+  assert.equal(await blobFileSize(at.root, digest), undefined)
+  await writeFile(at.blob, content)
+  assert.equal(await blobFileSize(at.root, digest), content.length)
+  await rm(at.blob)
+  assert.equal(await blobFileSize(at.root, digest), undefined)
+  await symlink('../../../secret', at.blob)
+  assert.equal(await blobFileSize(at.root, digest), undefined)
+  await rm(at.blob)
+  await mkdir(at.blob)
+  assert.equal(await blobFileSize(at.root, digest), undefined)
 })
 
 test('directories that are symbolic links hold nothing', async () => {

@@ -1,5 +1,5 @@
 import type { Dirent, Stats } from 'node:fs'
-import { constants, type FileHandle, open, opendir, realpath } from 'node:fs/promises'
+import { constants, type FileHandle, lstat, open, opendir, realpath } from 'node:fs/promises'
 import path from 'node:path'
 import { type Digest, type DigestAlgorithm, digestAlgorithm, digestHex } from '../../oci/digest.ts'
 import type { Blob } from '../store.ts'
@@ -89,6 +89,22 @@ export async function* listInside(root: string, relative: string): AsyncGenerato
 /** Opens the content of `digest` in the content directory at `root`; undefined where it is not there. */
 export function openBlob(root: string, digest: Digest): Promise<OpenedFile | undefined> {
   return openInside(root, blobPath(digest))
+}
+
+/**
+ * How long the file is that should be the content of `digest`; undefined where there is none. One look, where opening takes
+ * five: for what was opened before, to learn whether it is still there. Directories may be symbolic links by now.
+ * @throws {ContentFileError} where that can't be known
+ */
+export async function blobFileSize(root: string, digest: Digest): Promise<number | undefined> {
+  const file = path.join(root, blobPath(digest))
+  try {
+    const stat = await lstat(file)
+    return stat.isFile() ? stat.size : undefined
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw new ContentFileError(file, 'cannot be looked up', { cause: error })
+  }
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Descriptor } from '../../oci/descriptor.ts'
 import type { Digest } from '../../oci/digest.ts'
 import { fingerprintMediaType, MAX_MANIFEST_BYTES, OCTET_STREAM } from '../../oci/media-type.ts'
 import { formatReference, type Reference, type TagReference } from '../../oci/reference.ts'
-import { blobOf, type OpenedFile, openBlob, readOpened } from '../content-directory/content-files.ts'
+import { blobFileSize, blobOf, type OpenedFile, openBlob, readOpened } from '../content-directory/content-files.ts'
 import { ContentNotFoundError } from '../errors.ts'
 import type { Blob, CallOptions, Store } from '../store.ts'
 import { LayoutError } from './errors.ts'
@@ -37,8 +37,9 @@ export class LayoutStore implements Store {
 
   async describe(digest: Digest, { signal }: CallOptions): Promise<Descriptor> {
     signal.throwIfAborted()
-    const opened = await this.#open(digest)
     const known = this.#scanner.descriptor(digest) ?? this.#fingerprints.get(digest)
+    if (known !== undefined && (await this.#isThere(known))) return known
+    const opened = await this.#open(digest)
     if (known?.size !== opened.stat.size) return await this.#fingerprint(digest, opened)
     await opened.handle.close()
     return known
@@ -47,6 +48,14 @@ export class LayoutStore implements Store {
   async open(digest: Digest, { signal }: CallOptions): Promise<Blob> {
     signal.throwIfAborted()
     return blobOf(await this.#open(digest))
+  }
+
+  /** Whether one of the layouts still has what was seen there before. False where that can't be known. */
+  async #isThere({ digest, size }: Descriptor): Promise<boolean> {
+    for (const root of this.#roots) {
+      if ((await blobFileSize(root, digest).catch(() => undefined)) === size) return true
+    }
+    return false
   }
 
   async #open(digest: Digest): Promise<OpenedFile> {
