@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { readdir } from 'node:fs/promises'
-import { connect, createServer, type Socket } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { describe, it } from 'node:test'
 import { MemoryLog } from '../../test/fakes/memory-log.ts'
 import { seededRandom } from '../../test/fakes/seeded-random.ts'
-import { get } from '../../test/http/raw-client.ts'
+import { ask, countResources, untilReleased } from '../../test/http/fault-rig.ts'
 import { until } from '../../test/until.ts'
 import { sendBody } from './body.ts'
 import { BufferPool } from './buffer-pool.ts'
@@ -18,8 +17,8 @@ const COUNT = 1000
 const CONCURRENCY = 25
 /** More than the kernel takes of a client that does not read, so that writes are pending when it goes. */
 const CONTENT_BYTES = 600_000
-/** Connections that the peer client may keep, with both of their ends in this process. */
-const KEPT_FILES = 2 * 8
+/** Connections that the peer client may keep to one peer. */
+const KEPT = 8
 
 const random = seededRandom(6)
 const below = (limit: number): number => Math.floor(random() * limit)
@@ -27,12 +26,6 @@ const content = Buffer.from(Array.from({ length: CONTENT_BYTES }, () => below(25
 const answer = Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${CONTENT_BYTES}\r\n\r\n`), content])
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
 const contentHash = sha256(content)
-
-/** What a test must leave as it was. */
-async function countResources() {
-  const timers = process.getActiveResourcesInfo().filter(name => name === 'Timeout').length
-  return { files: (await readdir('/proc/self/fd')).length, timers }
-}
 
 /** A peer that, if it `cuts`, breaks off most of its answers anywhere, and a node that relays what it gives. */
 async function startRelay({ cuts }: { readonly cuts: boolean }) {
@@ -94,28 +87,6 @@ async function startRelay({ cuts }: { readonly cuts: boolean }) {
   }
 }
 
-/** Asks the relay, hangs up after `patience` bytes, and gives what came of the body. */
-async function ask(address: { readonly host: string; readonly port: number }, patience: number): Promise<Buffer> {
-  const socket = connect(address)
-  const chunks: Buffer[] = []
-  let received = 0
-  socket.on('error', () => undefined)
-  socket.on('data', chunk => {
-    chunks.push(chunk)
-    received += chunk.length
-    if (received < patience) return
-    if (random() < 0.5) socket.destroy()
-    else socket.resetAndDestroy()
-  })
-  socket.write(get('/', { connection: 'close' }))
-  await new Promise<void>(resolve => {
-    socket.once('close', resolve)
-  })
-  const all = Buffer.concat(chunks)
-  const head = all.indexOf('\r\n\r\n')
-  return head < 0 ? Buffer.alloc(0) : all.subarray(head + 4)
-}
-
 describe('a relay', () => {
   for (const [who, { cuts, impatient }] of Object.entries({
     'peers that were cut': { cuts: true, impatient: false },
@@ -132,7 +103,8 @@ describe('a relay', () => {
         const askOn = async (): Promise<void> => {
           while (left > 0) {
             left -= 1
-            const body = await ask(relay.address, impatient ? below(answer.length) : Number.POSITIVE_INFINITY)
+            const patience = impatient ? below(answer.length) : Number.POSITIVE_INFINITY
+            const body = await ask(relay.address, { target: '/', patience, resets: random() < 0.5 })
             if (body.length === CONTENT_BYTES) {
               complete += 1
               assert.equal(sha256(body), contentHash)
@@ -141,16 +113,10 @@ describe('a relay', () => {
         }
         await Promise.all(Array.from({ length: CONCURRENCY }, askOn))
         await until(() => relay.answered() === COUNT && relay.buffers.usedBytes === 0)
-        await until(async () => {
-          const now = await countResources()
-          return now.files <= before.files + KEPT_FILES && now.timers <= before.timers
-        })
+        await untilReleased(before, KEPT)
         assert.ok(impatient || complete > COUNT / 20, `only ${complete} were complete`)
       }
-      await until(async () => {
-        const now = await countResources()
-        return now.files <= start.files && now.timers <= start.timers
-      })
+      await untilReleased(start)
     })
   }
 })

@@ -24,7 +24,7 @@ import { MemoryStore } from '../fakes/memory-store.ts'
 
 export interface NodeSettings extends Partial<RegistryOptions>, Partial<FilterSettings> {
   /** Found by every lookup, in this order. Default: none. */
-  readonly peers?: readonly Peer[]
+  readonly peers?: Iterable<Peer>
   readonly store?: Store
   /** Default: nothing. */
   readonly withheld?: Withheld
@@ -121,6 +121,8 @@ export async function startNode(settings: NodeSettings = {}) {
     store: memory,
     log,
     metrics,
+    /** What bodies go through. */
+    buffers,
     /** What the node holds and must not advertise. */
     unadvertised,
     /** What local clients asked for. */
