@@ -10,6 +10,7 @@ import { freePorts } from '../../free-ports.ts'
 import { RegistryProcess } from '../../integration/registry-process.ts'
 import { writeSharedImage } from '../../integration/shared-image.ts'
 import { temporaryDirectory } from '../../temporary-directory.ts'
+import { assertFindsDamage } from '../damaged-layer.ts'
 import { run, unlessInstalled } from '../program.ts'
 import { type ContainerOptions, containerCommand } from './container.ts'
 import { type UnpackedImage, unpackImage } from './unpacked-image.ts'
@@ -91,7 +92,7 @@ describe('the container image', { skip: unlessBuildable() }, () => {
     assert.match(await readFile(path.join(directory, '_default/hosts.toml'), 'utf8'), /10\.0\.0\.1:30020/)
   })
 
-  test('serves an image, and ends when it is told to', async context => {
+  test('serves an image, finds out that it is damaged, and ends when it is told to', async context => {
     const layout = path.join(scratch.path, 'layout')
     const shared = await writeSharedImage([layout], 20_000_000)
     const dataDir = path.join(scratch.path, 'data')
@@ -123,6 +124,7 @@ describe('the container image', { skip: unlessBuildable() }, () => {
     assert.deepEqual(await get(`manifests/${tag}`), shared.manifest.content)
     assert.equal(digestOf(await get(`blobs/${shared.layer.digest}`)), shared.layer.digest)
     assert.deepEqual(await readdir(dataDir), ['private.key'])
+    await assertFindsDamage(node, layout, shared)
 
     const told = performance.now()
     node.kill('SIGTERM')
