@@ -9,24 +9,30 @@ import { tls } from '@libp2p/tls'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
 import { noiseCrypto } from '../src/routing/libp2p/noise-crypto.ts'
+import { privateNetwork } from '../src/routing/libp2p/private-network.ts'
 
 const HANDSHAKES = Number(process.argv[2] ?? 200)
 const WARM_UP = 30
 
-type Encrypters = NonNullable<Parameters<typeof createLibp2p>[0]>['connectionEncrypters']
+type Security = Pick<NonNullable<Parameters<typeof createLibp2p>[0]>, 'connectionEncrypters' | 'connectionProtector'>
 
-const CANDIDATES: Readonly<Record<string, NonNullable<Encrypters>>> = {
-  'Noise, node:crypto': [noise({ crypto: noiseCrypto })],
-  'Noise, library default': [noise()],
-  'Noise, JavaScript only': [noise({ crypto: pureJsCrypto })],
-  TLS: [tls()],
+const ours = [noise({ crypto: noiseCrypto })]
+const CANDIDATES: Readonly<Record<string, Security>> = {
+  'Noise, node:crypto': { connectionEncrypters: ours },
+  'the same in a private network': {
+    connectionEncrypters: ours,
+    connectionProtector: privateNetwork(Buffer.alloc(32)),
+  },
+  'Noise, library default': { connectionEncrypters: [noise()] },
+  'Noise, JavaScript only': { connectionEncrypters: [noise({ crypto: pureJsCrypto })] },
+  TLS: { connectionEncrypters: [tls()] },
 }
 
-async function start(connectionEncrypters: NonNullable<Encrypters>): Promise<Libp2p> {
+async function start(security: Security): Promise<Libp2p> {
   return await createLibp2p({
+    ...security,
     addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
     transports: [tcp()],
-    connectionEncrypters,
     streamMuxers: [yamux()],
     connectionMonitor: { enabled: false },
     connectionManager: { inboundConnectionThreshold: 1e6, maxIncomingPendingConnections: 1e3 },
@@ -43,8 +49,8 @@ async function handshakes(from: Libp2p, to: Libp2p, count: number): Promise<void
 }
 
 const rows: string[] = []
-for (const [name, encrypters] of Object.entries(CANDIDATES)) {
-  const [from, to] = [await start(encrypters), await start(encrypters)]
+for (const [name, security] of Object.entries(CANDIDATES)) {
+  const [from, to] = [await start(security), await start(security)]
   await handshakes(from, to, WARM_UP)
   const before = process.cpuUsage()
   const startedAt = performance.now()

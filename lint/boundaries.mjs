@@ -40,6 +40,7 @@ export const PACKAGES = {
   '@libp2p/*': ['routing/libp2p'],
   '@multiformats/*': ['routing/libp2p'],
   multiformats: ['routing/libp2p'],
+  '@noble/ciphers': ['routing/libp2p'],
   '@connectrpc/*': ['store/containerd'],
   '@bufbuild/protobuf': ['store/containerd'],
   'smol-toml': ['certs-d'],

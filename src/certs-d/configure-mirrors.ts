@@ -35,9 +35,11 @@ export async function configureMirrors(
   { changes, log }: ConfigureComponents,
   { directory: root, signal, ...options }: ConfigureOptions,
 ): Promise<void> {
+  const { targets, anonymousTargets = [] } = options.use
+  const mirrors = [...targets, ...anonymousTargets]
   const isChanged = await withScratch(changes, root, async scratch => {
     await mkdir(root, { recursive: true, mode: DIRECTORY_MODE })
-    const state = await readConfigState(root, { targets: options.use.targets, signal })
+    const state = await readConfigState(root, { targets: mirrors, signal })
     if (state === undefined) return false
     const components = { changes, scratch }
     const backup = await backUp(components, state, { root, signal })
@@ -50,7 +52,7 @@ export async function configureMirrors(
   log.info(isChanged ? 'mirrors are configured' : 'mirrors are configured already', {
     directory: root,
     registries: options.registries.map(registry => registry?.registry ?? 'all'),
-    targets: options.use.targets,
+    targets: mirrors,
   })
 }
 

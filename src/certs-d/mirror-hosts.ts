@@ -9,6 +9,8 @@ const DIAL_TIMEOUT = '200ms'
 export interface MirrorUse {
   /** URLs of mirrors, asked in this order. */
   readonly targets: readonly string[]
+  /** URLs of mirrors that are asked after those, and are sent no credentials; default: none. */
+  readonly anonymousTargets?: readonly string[]
   /** Whether mirrors are asked what a tag stands for. */
   readonly resolveTags: boolean
   /** Value of the `Authorization` header that mirrors want. */
@@ -22,21 +24,26 @@ export interface MirrorUse {
  */
 export function mirrorHosts(
   registry: RegistryUrl | undefined,
-  { targets, resolveTags, authorization }: MirrorUse,
+  { targets, anonymousTargets = [], resolveTags, authorization }: MirrorUse,
   existing?: HostsFile,
 ): HostsFile {
   const mirror: TomlTable = {
     capabilities: resolveTags ? ['pull', 'resolve'] : ['pull'],
     dial_timeout: DIAL_TIMEOUT,
-    ...(authorization === undefined ? {} : { header: { Authorization: authorization } }),
   }
+  const credentials = authorization === undefined ? {} : { header: { Authorization: authorization } }
+  const anonymous = anonymousTargets.filter(target => !targets.includes(target))
   const server =
     existing?.server ?? (registry === undefined ? undefined : `${registry.scheme}://${registryHost(registry.registry)}`)
   return {
     ...(server === undefined ? {} : { server }),
     serverSettings: existing?.serverSettings ?? {},
     // A mirror that was there already is ours now: TOML has no room for it twice.
-    hosts: new Map([...targets.map(target => [target, mirror] as const), ...keptHosts(existing, targets)]),
+    hosts: new Map([
+      ...targets.map(target => [target, { ...mirror, ...credentials }] as const),
+      ...anonymous.map(target => [target, mirror] as const),
+      ...keptHosts(existing, [...targets, ...anonymous]),
+    ]),
   }
 }
 

@@ -169,7 +169,7 @@ test('flags that this release refuses say so in help', async () => {
   const { stdout } = await run(['registry', '--help'])
   assert.match(
     stdout,
-    /--cluster-secret-file PATH\n {6}secret that closes the mesh to others \(not in this release yet\)/,
+    /--debug-web-enabled\[=true\|false\]\n {6}serve the dashboard at \/debug\/web\/ \(not in this release yet\)/,
   )
 })
 

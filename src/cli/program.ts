@@ -17,7 +17,7 @@ const EXIT_FAILURE = 1
 const EXIT_USAGE = 2
 
 /** Flags that are accepted before and after the command. */
-const GLOBAL_FLAGS = {
+export const GLOBAL_FLAGS = {
   logLevel: value({
     name: 'log-level',
     env: 'LOG_LEVEL',

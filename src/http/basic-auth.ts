@@ -24,7 +24,11 @@ export async function loadBasicAuth(directory: string): Promise<BasicAuth | unde
     readIfPresent(path.join(directory, 'username')),
     readIfPresent(path.join(directory, 'password')),
   ])
-  if (username === '' && password === '') return undefined
+  return username === '' && password === '' ? undefined : createBasicAuth({ username, password })
+}
+
+/** Credentials as they are known to the nodes; they are accepted without a final newline of either part, too. */
+export function createBasicAuth({ username, password }: { username: string; password: string }): BasicAuth {
   const exact = `${username}:${password}`
   const accepted = [exact, `${withoutNewline(username)}:${withoutNewline(password)}`].map(sha256)
   return {

@@ -41,10 +41,16 @@ export class ScriptedKadPeer implements AsyncDisposable {
     readonly serves?: boolean
     /** Default: a new one. */
     readonly identity?: PrivateKey
+    /** Of a private network; default: open. */
+    readonly networkKey?: Uint8Array
   }): Promise<ScriptedKadPeer> {
     const listen = { host: options.host, port: options.port ?? 0 }
-    const { identity } = options
-    const node = await createNode({ listen, ...(identity === undefined ? {} : { identity }) })
+    const { identity, networkKey } = options
+    const node = await createNode({
+      listen,
+      ...(identity === undefined ? {} : { identity }),
+      ...(networkKey === undefined ? {} : { networkKey }),
+    })
     const peer = new ScriptedKadPeer(node, options.script ?? emptyNode)
     if (options.serves !== false) await node.handle(KAD_PROTOCOL, stream => peer.#serve(stream))
     await startNode(node, listen)

@@ -15,8 +15,10 @@ test('flags and defaults are Go Spegel’s', () => {
       containerdRegistryConfigPath: '/etc/containerd/certs.d',
       mirroredRegistries: [],
       mirrorTargets: ['http://10.0.0.1:30020', 'http://10.0.0.1:30021'],
+      additionalMirrorTargets: [],
       resolveTags: 'false',
       prependExisting: false,
+      clusterSecretFile: undefined,
       basicAuthDir: '/etc/secrets/basic-auth',
     },
   )
@@ -27,6 +29,8 @@ test('environment variables are Go Spegel’s', () => {
     CONTAINERD_REGISTRY_CONFIG_PATH: '/c',
     MIRRORED_REGISTRIES: 'https://docker.io,_default',
     MIRROR_TARGETS: 'http://[fd00::1]:5000,http://mirror',
+    SPEGEL_ADDITIONAL_MIRROR_TARGETS: 'https://harbor',
+    SPEGEL_CLUSTER_SECRET_FILE: '/s',
     RESOLVE_TAGS: 'auto',
     PREPEND_EXISTING: 'true',
     SPEGEL_BASIC_AUTH_DIR: '/b',
@@ -35,8 +39,10 @@ test('environment variables are Go Spegel’s', () => {
     containerdRegistryConfigPath: '/c',
     mirroredRegistries: ['https://docker.io', '_default'],
     mirrorTargets: ['http://[fd00::1]:5000', 'http://mirror'],
+    additionalMirrorTargets: ['https://harbor'],
     resolveTags: 'auto',
     prependExisting: true,
+    clusterSecretFile: '/s',
     basicAuthDir: '/b',
   })
 })

@@ -1,8 +1,9 @@
 import { isIPv6 } from 'node:net'
 import { isWildcardRegistry, parseRegistryUrl, type RegistryUrl } from '../../oci/registry-url.ts'
-import { choice, type FlagValues, list, toggle, value } from '../flags/flag.ts'
-import { type Kind, oneOf, orUndefined, PATH, REGISTRY_URL } from '../flags/kind.ts'
+import { choice, type FlagValues, list, toggle } from '../flags/flag.ts'
+import { type Kind, oneOf, orUndefined, REGISTRY_URL } from '../flags/kind.ts'
 import { UsageError } from '../flags/usage-error.ts'
+import { TRUST_FLAGS } from '../trust/trust-flags.ts'
 import { CONFIG_PATH_FLAG } from './config-path-flag.ts'
 
 const HOST_AND_PORT = /^(https?:\/\/)([^[\]/]+)(:\d+)$/
@@ -40,6 +41,12 @@ export const CONFIGURATION_FLAGS = {
     kind: MIRROR_URL,
     help: 'mirrors to ask, in this order; required',
   }),
+  additionalMirrorTargets: list({
+    name: 'additional-mirror-targets',
+    env: 'SPEGEL_ADDITIONAL_MIRROR_TARGETS',
+    kind: MIRROR_URL,
+    help: 'mirrors of others to ask after those; they are sent no credentials',
+  }),
   resolveTags: choice({
     name: 'resolve-tags',
     env: 'RESOLVE_TAGS',
@@ -52,13 +59,7 @@ export const CONFIGURATION_FLAGS = {
     env: 'PREPEND_EXISTING',
     help: 'keep what is configured already, to be asked after the mirrors',
   }),
-  basicAuthDir: value({
-    name: 'basic-auth-dir',
-    env: 'SPEGEL_BASIC_AUTH_DIR',
-    kind: PATH,
-    default: '/etc/secrets/basic-auth',
-    help: 'directory of the files username and password that mirrors want; none: no credentials',
-  }),
+  ...TRUST_FLAGS,
 }
 
 /** What `spegel configuration` was asked to do. */

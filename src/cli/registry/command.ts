@@ -1,5 +1,4 @@
 import { once } from 'node:events'
-import { loadBasicAuth } from '../../http/basic-auth.ts'
 import { BufferPool } from '../../http/buffer-pool.ts'
 import { createPeerClient } from '../../http/create-peer-client.ts'
 import { dispatch, type Route } from '../../http/dispatch.ts'
@@ -23,6 +22,7 @@ import { createLibp2pRouter, type Libp2pRouter } from '../../routing/libp2p/libp
 import { metricsRoutes } from '../../web/metrics-routes.ts'
 import type { CommandContext } from '../command.ts'
 import type { Address } from '../flags/address.ts'
+import { loadTrust } from '../trust/trust.ts'
 import { createTagPolicy } from './auto-tags.ts'
 import { createBootstrapper } from './bootstrapper.ts'
 import { createCoalescing } from './coalescing.ts'
@@ -37,6 +37,7 @@ const DRAIN_TIMEOUT_MS = 20_000
  * Runs the daemon until `context.signal` aborts: the composition root, where adapters meet the code that uses them.
  * Resolves once it has drained.
  * @throws {UsageError} where a flag that the kind of bootstrap needs is missing or names no peer
+ * @throws {ClusterSecretError} where the file of the cluster secret has none to use
  * @throws {ListenError | RouterListenError} where an address can't be had
  * @throws {IdentityError} where the data directory has no identity to use
  * @throws {DeadSocketError} where containerd is lost to this process
@@ -48,10 +49,10 @@ export async function runRegistry(flags: RegistryFlags, { log, signal: asked }: 
   const metrics = createMetrics()
   warnOfNoEffect(flags, log)
   const filter = compileFilters({ ...flags, registryFilters: allRegistryFilters(flags) })
-  const basicAuth = await loadBasicAuth(flags.basicAuthDir)
+  const { basicAuth, networkKey } = await loadTrust(flags)
   const credentials = basicAuth === undefined ? {} : { basicAuth }
   const { store, watcher, inProgress, withheld, run } = await openStore(flags, { filter, log, stack })
-  const router = stack.use(await startRouter(flags, { log, metrics, signal }))
+  const router = stack.use(await startRouter(flags, { log, metrics, networkKey, signal }))
   const sync = new AdvertiseSync({ clock: systemClock, watcher, router, metrics, log })
   const hasher = stack.use(new HashWorker())
   const verification = stack.use(
@@ -113,6 +114,7 @@ export async function runRegistry(flags: RegistryFlags, { log, signal: asked }: 
     router: router.multiaddrs,
     metrics: formatHostPort(metricsServer.address),
   })
+  if (networkKey === undefined) log.warn('the mesh is open: whoever reaches this node can join it')
   if (basicAuth === undefined) log.warn('no credentials are configured: whoever reaches this node can pull from it')
   const running = run({ signal }).catch(error => broken.abort(error))
   await sync.run({ signal })
@@ -123,9 +125,16 @@ export async function runRegistry(flags: RegistryFlags, { log, signal: asked }: 
   broken.signal.throwIfAborted()
 }
 
+interface RouterContext {
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly networkKey: Uint8Array | undefined
+  readonly signal: AbortSignal
+}
+
 async function startRouter(
   flags: RegistryFlags,
-  { log, metrics, signal }: { readonly log: Log; readonly metrics: Metrics; readonly signal: AbortSignal },
+  { log, metrics, networkKey, signal }: RouterContext,
 ): Promise<Libp2pRouter> {
   const { dataDir, routerAddr: listen, registryAddr } = flags
   const bootstrapper = createBootstrapper(flags)
@@ -135,6 +144,7 @@ async function startRouter(
       listen,
       registryPort: registryAddr.port,
       signal,
+      ...(networkKey === undefined ? {} : { networkKey }),
       ...(dataDir === '' ? {} : await loadKept(dataDir, log)),
       ...(bootstrapper === undefined ? {} : { bootstrapper }),
     },

@@ -123,7 +123,11 @@ const EXPECTED: Readonly<Record<keyof RegistryFlags, Expected>> = {
     good: sameText('/mnt/usb', 'images'),
     bad: ['a\0b'],
   },
-  clusterSecretFile: { is: '--cluster-secret-file SPEGEL_CLUSTER_SECRET_FILE value ', pending: ['/secret'] },
+  clusterSecretFile: {
+    is: '--cluster-secret-file SPEGEL_CLUSTER_SECRET_FILE value ',
+    good: sameText('/secret'),
+    bad: ['', 'a\0b'],
+  },
   coalesce: {
     is: '--coalesce SPEGEL_COALESCE switch true',
     good: { true: true, false: false },

@@ -14,6 +14,7 @@ import {
   TEXT,
 } from '../flags/kind.ts'
 import { UsageError } from '../flags/usage-error.ts'
+import { TRUST_FLAGS } from '../trust/trust-flags.ts'
 import { OTHER_RELEASE_FLAGS } from './other-release-flags.ts'
 
 /** Beyond any sensible number of peers for one request. */
@@ -155,13 +156,6 @@ export const REGISTRY_FLAGS = {
     default: 'true',
     help: 'whether tags are answered at all; auto: only while the registry does not answer',
   }),
-  clusterSecretFile: optional({
-    name: 'cluster-secret-file',
-    env: 'SPEGEL_CLUSTER_SECRET_FILE',
-    kind: PATH,
-    honours: [],
-    help: 'secret that closes the mesh to others',
-  }),
   coalesce: toggle({
     name: 'coalesce',
     env: 'SPEGEL_COALESCE',
@@ -189,13 +183,7 @@ export const REGISTRY_FLAGS = {
     honours: [false],
     help: 'serve the dashboard at /debug/web/',
   }),
-  basicAuthDir: value({
-    name: 'basic-auth-dir',
-    env: 'SPEGEL_BASIC_AUTH_DIR',
-    kind: PATH,
-    default: '/etc/secrets/basic-auth',
-    help: 'directory of the files username and password that clients and peers must know; none: no credentials',
-  }),
+  ...TRUST_FLAGS,
 }
 
 /** What `spegel registry` was asked to do. */

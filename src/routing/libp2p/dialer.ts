@@ -4,6 +4,7 @@ import type { CallOptions, Endpoint } from '../router.ts'
 import { PeerUnreachableError } from './errors.ts'
 import type { MeshNode } from './node.ts'
 import type { OwnPeer } from './own-peer.ts'
+import { ACCEPTED_EVENT } from './private-network.ts'
 import { formatEndpoint, multiaddrOf } from './router-address.ts'
 import { Turns } from './turns.ts'
 
@@ -15,6 +16,8 @@ const DIAL_TIMEOUT_MS = 3000
 const MAX_PATIENT_DIALS = 8
 /** Dials at once that a request waits for: dead addresses must not stand in line before live ones. */
 const MAX_URGENT_DIALS = 64
+/** What is reported of a dial once there is a TCP connection. */
+const ACCEPTED = new Set<string>([ACCEPTED_EVENT, 'upgrader:encrypt-outbound-connection'])
 /** Addresses tried of one peer. */
 const MAX_ADDRESSES = 4
 
@@ -92,7 +95,7 @@ export class Dialer {
         // An inbound connection of that peer proves nothing about where it listens.
         force: true,
         onProgress: ({ type }) => {
-          if (type === 'upgrader:encrypt-outbound-connection') clearTimeout(timer)
+          if (ACCEPTED.has(type)) clearTimeout(timer)
         },
       })
     } finally {

@@ -11,6 +11,7 @@ import { RouterListenError } from './errors.ts'
 import { gatherFrames } from './gathered-frames.ts'
 import { lazyTls } from './lazy-tls.ts'
 import { noiseCrypto } from './noise-crypto.ts'
+import { privateNetwork } from './private-network.ts'
 import { endpointOf, formatEndpoint, multiaddrOf } from './router-address.ts'
 import { limitStreams, MAX_OPEN_STREAMS } from './stream-limits.ts'
 import { type TwinListener, watchForTwins } from './twins.ts'
@@ -34,6 +35,8 @@ export interface NodeOptions {
   readonly listen: ListenAddress
   /** Whose id this node has; default: a new Ed25519 key. */
   readonly identity?: PrivateKey
+  /** 32 bytes that a peer must have too; default: anyone may connect. */
+  readonly networkKey?: Uint8Array
   /** Told where another node has the same id; default: nobody. */
   readonly onTwin?: TwinListener
 }
@@ -46,7 +49,7 @@ export type MeshNode = Libp2p<{ readonly identify: Identify }>
  * that the first identify already names them; {@link startNode} follows.
  */
 export async function createNode(options: NodeOptions): Promise<MeshNode> {
-  const { listen, identity, onTwin = () => {} } = options
+  const { listen, identity, networkKey, onTwin = () => {} } = options
   const hosts = listen.host === '' ? ['0.0.0.0', '::'] : [listen.host]
   return createLibp2p({
     start: false,
@@ -60,6 +63,7 @@ export async function createNode(options: NodeOptions): Promise<MeshNode> {
       },
     },
     transports: [tcp({ dialOpts: dialOptions(listen) })],
+    ...(networkKey === undefined ? {} : { connectionProtector: privateNetwork(networkKey) }),
     // In order of preference: TLS costs twice as much.
     connectionEncrypters: [
       watchForTwins(writeWhole(noise({ crypto: noiseCrypto })), onTwin),
