@@ -36,19 +36,26 @@ function toJson(node: unknown): unknown {
 }
 
 /**
- * `readme` with the table of values between its two markers made anew from `values`, the text of values.yaml.
- * @throws {Error} where a value has no description, or the markers are missing
+ * The table of the values of `values`, the text of values.yaml.
+ * @throws {Error} where a value has no description
  */
-export function withValuesTable(readme: string, values: string): string {
+export function valuesTable(values: string): string {
   const { contents } = parseDocument(values)
-  const start = readme.indexOf(START)
-  const end = readme.indexOf(END)
-  if (!isMap(contents) || start === -1 || end < start)
-    throw new Error('values.yaml or the markers of the table are gone')
+  if (!isMap(contents)) throw new Error('values.yaml holds no values')
   const rows = valuesOf(contents, '').map(
     ({ name, fallback, description }) =>
       `| \`${name}\` | \`${JSON.stringify(fallback)}\` | ${description.replaceAll('|', '\\|')} |`,
   )
-  const table = ['| value | default | meaning |', '| --- | --- | --- |', ...rows].join('\n')
-  return `${readme.slice(0, start)}${START}\n${table}\n${readme.slice(end)}`
+  return ['| value | default | meaning |', '| --- | --- | --- |', ...rows].join('\n')
+}
+
+/**
+ * `readme` with the table of values between its two markers made anew from `values`, the text of values.yaml.
+ * @throws {Error} where a value has no description, or the markers are missing
+ */
+export function withValuesTable(readme: string, values: string): string {
+  const start = readme.indexOf(START)
+  const end = readme.indexOf(END)
+  if (start === -1 || end < start) throw new Error('the markers of the table of values are gone')
+  return `${readme.slice(0, start)}${START}\n${valuesTable(values)}\n${readme.slice(end)}`
 }

@@ -60,6 +60,14 @@ function listFlag({ args = [] }: Container, name: string): readonly string[] {
   return end === -1 ? rest : rest.slice(0, end)
 }
 
+/** Value set → the Secrets of the mesh and of credentials, where they are not those of the defaults. */
+const SECRETS: Readonly<Record<string, readonly (string | undefined)[]>> = {
+  credentials: ['spegel-cluster', 'spegel-credentials'],
+  names: ['node-mirror-cluster', undefined],
+  open: [undefined, undefined],
+  'own-secret': ['our-cluster-secret', undefined],
+}
+
 /** A domain name without the domain of the cluster. */
 function serviceOf(domain: string): string {
   return domain.split('.').slice(0, 3).join('.')
@@ -200,12 +208,19 @@ describe('in what is rendered', { skip: unlessHelm }, () => {
         const directory = flag(container, 'containerd-registry-config-path') ?? ''
         assert.equal(mounted(container, directory).volume?.hostPath?.path, directory)
       }
-      const secrets = volumes.filter(({ secret }) => secret !== undefined)
-      for (const container of secrets.length > 0 ? [registry, containerNamed(objects, 'configuration')] : []) {
-        assert.ok(container !== undefined)
-        const { default: directory = '' } = REGISTRY_FLAGS.basicAuthDir
-        assert.equal(mounted(container, directory).volume?.secret?.secretName, 'spegel-credentials')
+      // Who asks needs what is asked for.
+      const { default: credentials = '' } = REGISTRY_FLAGS.basicAuthDir
+      const secretsOf = (container: Container): readonly (string | undefined)[] => {
+        const file = flag(container, 'cluster-secret-file')
+        const clusterSecret = file === undefined ? undefined : mounted(container, path.dirname(file))
+        if (clusterSecret !== undefined) assert.equal(clusterSecret.mount?.readOnly, true)
+        const names = [clusterSecret, mounted(container, credentials)].map(place => place?.volume?.secret?.secretName)
+        assert.equal(names[0] === undefined, file === undefined)
+        return names
       }
+      assert.deepEqual(secretsOf(registry), SECRETS[set] ?? ['spegel-cluster', undefined])
+      const configuration = containerNamed(objects, 'configuration')
+      if (configuration !== undefined) assert.deepEqual(secretsOf(configuration), secretsOf(registry))
     })
 
     test(`no pod may speak to the API server, gain rights or write its image, with the values ${set}`, async () => {

@@ -7,7 +7,7 @@ import { oneOf } from '../../src/cli/flags/kind.ts'
 import { collectTable, flagsOf, readFlags } from '../../src/cli/flags/read-flags.ts'
 import { LOG_LEVELS } from '../../src/observability/log.ts'
 import { unlessHelm } from './helm.ts'
-import { type Container, ownContainers, render, VALUE_SETS } from './render.ts'
+import { argumentsOf, ownContainers, render, VALUE_SETS } from './render.ts'
 
 /** The program takes it with every command. */
 const LOG_LEVEL = {
@@ -42,12 +42,6 @@ function commandNamed(name: string | undefined) {
   const command = COMMANDS.find(command => command.name === name)
   assert.ok(command !== undefined, `there is no command ${name}`)
   return command
-}
-
-/** What the kubelet makes of a container's arguments. */
-function argumentsOf({ args = [], env = [] }: Container, nodeIp: string): readonly string[] {
-  const values = new Map(env.map(({ name, value, valueFrom }) => [name, valueFrom === undefined ? value : nodeIp]))
-  return args.map(arg => arg.replace(/\$\((\w+)\)/g, (reference, name) => values.get(name) ?? reference))
 }
 
 /** Takes the arguments as the program does; `command --flag` → its texts. */

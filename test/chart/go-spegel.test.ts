@@ -57,10 +57,12 @@ const GO_ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
   ],
 }
 
-/** What ours are given beside, each with its default or what Go Spegel does. */
+const CLUSTER_SECRET = '--cluster-secret-file=/etc/secrets/cluster/secret'
+
+/** What ours are given beside, each with its default or what Go Spegel does; but the mesh is closed until it is opened. */
 const OUR_ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
-  configuration: [],
-  registry: ['--resolve-tags=true', '--max-uploads=256', '--coalesce=true', '--coalesce-wait=2s'],
+  configuration: [CLUSTER_SECRET],
+  registry: ['--resolve-tags=true', '--max-uploads=256', '--coalesce=true', '--coalesce-wait=2s', CLUSTER_SECRET],
 }
 
 test("every value of Go Spegel's chart is here, with its default", async () => {
@@ -89,12 +91,13 @@ describe("the values file of Go Spegel's chart", { skip: unlessHelm }, () => {
     })
   }
 
-  test('makes the objects that it makes there, under the same names', async () => {
+  test('makes the objects that it makes there, under the same names, and the secret', async () => {
     const names = (await render('go-spegel')).map(({ kind, metadata }) => `${kind} ${metadata.name}`)
     assert.deepEqual(names.toSorted(), [
       'DaemonSet spegel',
       'DaemonSet spegel-cleanup',
       'Pod spegel-cleanup-wait',
+      'Secret spegel-cluster',
       'Service spegel',
       'Service spegel-bootstrap',
       'Service spegel-cleanup',

@@ -56,7 +56,9 @@ export interface HelmResult {
 
 /** Runs helm to its end. No settings of this machine's user are read. */
 export async function helm(args: readonly string[]): Promise<HelmResult> {
-  const env = { HELM_CACHE_HOME: '/nonexistent', HELM_CONFIG_HOME: '/nonexistent', HELM_DATA_HOME: '/nonexistent' }
+  const home = { HELM_CACHE_HOME: '/nonexistent', HELM_CONFIG_HOME: '/nonexistent', HELM_DATA_HOME: '/nonexistent' }
+  // What an API server can do would be kept in the working directory, by its address.
+  const env = { ...home, KUBECACHEDIR: '/dev/null' }
   try {
     return { ok: true, ...(await execFileAsync(HELM, args, { env, maxBuffer: 2 ** 24 })) }
   } catch (error) {

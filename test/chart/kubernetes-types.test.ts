@@ -18,6 +18,7 @@ const MODELS: Readonly<Record<string, string>> = {
   GrafanaDashboard: CRD_TYPES,
   NetworkPolicy: 'kubernetes-models/networking.k8s.io/v1/NetworkPolicy',
   Pod: 'kubernetes-models/v1/Pod',
+  Secret: 'kubernetes-models/v1/Secret',
   Service: 'kubernetes-models/v1/Service',
   ServiceAccount: 'kubernetes-models/v1/ServiceAccount',
   ServiceMonitor: '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/ServiceMonitor',

@@ -18,16 +18,21 @@ describe('whoever installs the chart', { skip: unlessHelm }, () => {
     test(`is told how to see it work and who may join the mesh, with the values ${set}`, async () => {
       const text = await notes(set)
       assert.match(text, /rollout status daemonset\//)
-      assert.match(text, /The mesh is open in this release/)
+      assert.match(text, set === 'open' ? /^THE MESH IS OPEN: /m : /^The mesh is closed: only who has the Secret /m)
     })
   }
 
   const SAYS: readonly (readonly [string, RegExp])[] = [
     ['go-spegel', /WARNING: image.repository is ghcr.io\/spegel-org\/spegel/],
-    ['go-spegel', /TAGS ARE NOT/],
-    ['default', /are served to whoever can reach port 5000 of a pod, or\n30020 or 30021 of a node/],
+    ['go-spegel', /clusterSecret.enabled=false opens the mesh, to them and to everyone/],
+    ['open', /are served to whoever can reach port 5000 of a pod, or\n30020 or 30021 of a node/],
+    ['open', /Tags are asked of the registry, and of members only while it does not answer/],
+    ['default', /the Secret spegel-cluster can join it/],
+    ['default', /each rendering would make another/],
+    ['own-secret', /the Secret our-cluster-secret can join it/],
     ['credentials', /to those who know the credentials in spegel-credentials/],
     ['by-hand', /containerdMirrorAdd is false/],
+    ['by-hand', /--cluster-secret-file FILE\nwhere FILE holds `secret` of the Secret spegel-cluster/],
   ]
   for (const [set, what] of SAYS) {
     test(`reads ${what.source} with the values ${set}`, async () => assert.match(await notes(set), what))

@@ -84,8 +84,13 @@ export async function renderText(set: string): Promise<string> {
 
 /** The objects of a value set. */
 export async function render(set: string): Promise<readonly KubernetesObject[]> {
-  return parseAllDocuments(await renderText(set)).map(document => {
-    if (document.errors.length > 0) throw new AggregateError(document.errors, `${set} is no YAML`)
+  return parseObjects(await renderText(set))
+}
+
+/** The objects in what helm printed. */
+export function parseObjects(text: string): readonly KubernetesObject[] {
+  return parseAllDocuments(text).map(document => {
+    if (document.errors.length > 0) throw new AggregateError(document.errors, 'what is rendered is no YAML')
     return document.toJS()
   })
 }
@@ -110,6 +115,12 @@ export function ownContainers(objects: readonly KubernetesObject[]): readonly Co
     .flatMap(object => podOf(object) ?? [])
     .flatMap(({ spec }) => containersOf(spec))
     .filter(({ name }) => names.has(name))
+}
+
+/** What the kubelet makes of a container's arguments on the node with this address. */
+export function argumentsOf({ args = [], env = [] }: Container, nodeIp: string): readonly string[] {
+  const values = new Map(env.map(({ name, value, valueFrom }) => [name, valueFrom === undefined ? value : nodeIp]))
+  return args.map(arg => arg.replace(/\$\((\w+)\)/g, (reference, name) => values.get(name) ?? reference))
 }
 
 /** The one object of that kind and name. */

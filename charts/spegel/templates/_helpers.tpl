@@ -96,6 +96,34 @@ true
 {{- end }}
 {{- end }}
 
+{{- define "spegel.clusterSecretName" -}}
+{{- default (printf "%s-cluster" (include "spegel.fullname" .)) .Values.clusterSecret.name }}
+{{- end }}
+
+{{/*
+"true" where mirrors of others are sent the credentials too, as with Go Spegel's chart: those that were given by hand may be
+theirs as well. Those that the cluster secret yields are nobody else's business.
+*/}}
+{{- define "spegel.sharesCredentials" -}}
+{{- if or .Values.basicAuthSecretName (not .Values.clusterSecret.enabled) -}}
+true
+{{- end }}
+{{- end }}
+
+{{/* Where the program finds what all nodes share. */}}
+{{- define "spegel.trustMounts" -}}
+{{- if .Values.clusterSecret.enabled }}
+- name: cluster-secret
+  mountPath: /etc/secrets/cluster
+  readOnly: true
+{{- end }}
+{{- if .Values.basicAuthSecretName }}
+- name: basic-auth
+  mountPath: /etc/secrets/basic-auth
+  readOnly: true
+{{- end }}
+{{- end }}
+
 {{- define "spegel.nodeIp" -}}
 - name: NODE_IP
 {{- if .Values.service.registry.nodeIp }}
