@@ -43,9 +43,11 @@ export const PACKAGES = {
   '@noble/ciphers': ['routing/libp2p'],
   '@connectrpc/*': ['store/containerd'],
   '@bufbuild/protobuf': ['store/containerd'],
-  'smol-toml': ['certs-d'],
+  'smol-toml': ['certs-d', 'cli'],
   'prom-client': ['observability'],
   pino: ['observability'],
+  preact: ['web'],
+  uplot: ['web'],
 }
 
 /** @param {string} file an absolute path under src/ */

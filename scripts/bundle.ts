@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { builtinModules } from 'node:module'
 import path from 'node:path'
 import { build, type Plugin } from 'esbuild'
+import { bundlePage } from './page.ts'
 
 const root = path.resolve(import.meta.dirname, '..')
 
@@ -82,7 +83,10 @@ export async function bundleProgram({ entry, outfile }: Program): Promise<void> 
     format: 'esm',
     // Older than what runs: Node 20 must be able to parse the file far enough to say that it is too old.
     target: 'node20',
-    define: { __SPEGEL_VERSION__: JSON.stringify(await version()) },
+    define: {
+      __SPEGEL_VERSION__: JSON.stringify(await version()),
+      __SPEGEL_PAGE__: JSON.stringify(await bundlePage()),
+    },
     banner: {
       // Some dependencies are CommonJS and call `require` for Node's own modules.
       js: "#!/usr/bin/env node\nimport { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",

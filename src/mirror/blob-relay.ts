@@ -108,7 +108,7 @@ export class BlobRelay {
       resume: broken => this.#resume(transfer, broken),
       onBytes: (bytes, from) => {
         const isInProgress = follow.gave(from)
-        metrics.servedBytes.inc({ source: isInProgress ? 'in_progress' : 'peer' }, bytes)
+        metrics.traffic.served(isInProgress ? 'in_progress' : 'peer', bytes, from.peer.registry.host)
         if (isInProgress) followed?.addUnverified()
         else followed?.add(from.peer)
       },

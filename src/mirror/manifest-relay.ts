@@ -86,7 +86,7 @@ export class ManifestRelay {
     const source = formatHostPort(found.peer.registry)
     const headers = contentHeaders({ digest, mediaType, length, registry, acceptRanges: 'none', source })
     const bytes = await sendBytes(exchange, { status: 200, headers, body: content })
-    metrics.servedBytes.inc({ source: found.from }, bytes)
+    metrics.traffic.served(found.from, bytes, found.peer.registry.host)
   }
 
   /** From a peer that has it, else from one that is fetching it. */

@@ -6,7 +6,7 @@ import type { PeerClient } from '../http/peer-client.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import type { DistributionPath } from '../oci/distribution-path.ts'
-import type { Doubts, Router } from '../routing/router.ts'
+import type { Doubts, Peer, Router } from '../routing/router.ts'
 import type { InProgress } from '../store/store.ts'
 import { BlobRelay } from './blob-relay.ts'
 import { ChildLookups } from './child-lookups.ts'
@@ -16,7 +16,7 @@ import { HeaderTimes } from './header-times.ts'
 import { DEFAULT_LIMITS, type MirrorLimits } from './limits.ts'
 import { ManifestRelay } from './manifest-relay.ts'
 import { PeerRequests } from './peer-requests.ts'
-import { MovingPeerScores } from './peer-scores.ts'
+import { MovingPeerScores, type PeerStanding } from './peer-scores.ts'
 
 /** A request for content. */
 export type ContentPath = Exclude<DistributionPath, { kind: 'base' }>
@@ -55,6 +55,8 @@ export interface Mirror {
    * @throws {BodyBrokenError} a body broke off and no peer was left to take it up; the connection is ended then
    */
   answer(exchange: Exchange, path: ContentPath): Promise<void>
+  /** What was learnt of `peer` from requests to it; undefined where there was none. */
+  standing(peer: Peer): PeerStanding | undefined
   /** Ends what runs in the background. */
   close(): Promise<void>
 }
@@ -100,6 +102,7 @@ export function createMirror(components: MirrorComponents, options: MirrorOption
         throw error
       }
     },
+    standing: peer => scores.standing(peer),
     async close() {
       await Promise.all([children.close(), commits?.close(), upstream?.close()])
     },

@@ -56,6 +56,12 @@ export interface PeerRequestOptions {
   readonly headersTimeoutMs: number
 }
 
+interface Failure {
+  readonly error: unknown
+  /** When the peer was asked. */
+  readonly startedAt: number
+}
+
 /** Failures after which the peer may not be there at all. */
 const UNANSWERED: ReadonlySet<PeerFailure> = new Set(['connect', 'timeout', 'stall'])
 
@@ -101,6 +107,7 @@ export class PeerRequests {
       )
       const head = checked(response, question)
       const elapsedMs = now() - startedAt
+      this.#components.metrics.activity.current?.attempt(formatHostPort(peer.registry), 'answered', elapsedMs)
       const follows = question.follow !== undefined
       // How long content takes that is still being fetched says nothing of when to ask another peer, or of this one.
       if (!follows) {
@@ -115,23 +122,24 @@ export class PeerRequests {
           signal,
           onDone: (bytes, waitedMs) =>
             scores.report(peer, follows ? { type: 'abandoned' } : { type: 'done', bytes, waitedMs }),
-          onFailed: error => this.#failed(peer, question, error),
+          onFailed: error => this.#failed(peer, question, { error, startedAt }),
           onAbandoned: () => scores.report(peer, { type: 'abandoned' }),
         },
       )
     } catch (error) {
       if (signal.aborted) scores.report(peer, { type: 'abandoned' })
-      else this.#failed(peer, question, error)
+      else this.#failed(peer, question, { error, startedAt })
       throw error
     }
   }
 
-  #failed(peer: Peer, { subject, follow }: Question<unknown>, error: unknown): void {
-    const { doubts, scores, metrics, log } = this.#components
+  #failed(peer: Peer, { subject, follow }: Question<unknown>, { error, startedAt }: Failure): void {
+    const { doubts, scores, metrics, log, now } = this.#components
     const reason = peerFailure(error)
     const isBlamed = !isBlameless(error) && (follow === undefined || !PASSED_ON.has(reason))
     metrics.peerFailures.inc({ reason })
     const fields = { subject, peer: formatHostPort(peer.registry), reason, error }
+    metrics.activity.current?.attempt(fields.peer, reason, now() - startedAt)
     scores.report(peer, isBlamed ? { type: 'failed', reason } : { type: 'abandoned' })
     // A quarantine ends within seconds, and would make every one of a dead peer's keys cost another wait.
     if (UNANSWERED.has(reason) && (follow === undefined || !PASSED_ON.has(reason))) doubts?.doubt(peer)

@@ -40,6 +40,22 @@ const [a, b, c] = [peer('a'), peer('b'), peer('c')]
 const ids = (peers: readonly Peer[]) => peers.map(({ id }) => id)
 
 describe('MovingPeerScores', () => {
+  test('tells what was measured of a peer, and nothing that is assumed', () => {
+    const { clock, scores, serve, fail } = setUp()
+    assert.equal(scores.standing(a), undefined)
+    scores.report(a, { type: 'started' })
+    const unknown = { latencyMs: undefined, bytesPerSecond: undefined, failures: 0, quarantine: undefined }
+    assert.deepEqual(scores.standing(a), { ...unknown, inFlight: 1 })
+    serve(b, 40, 1024)
+    assert.deepEqual(scores.standing(b), { ...unknown, latencyMs: 40, bytesPerSecond: 1_024_000, inFlight: 0 })
+    fail(c, 'stall')
+    clock.advance(400)
+    const quarantine = { reason: 'stall', remainingMs: 600 }
+    assert.deepEqual(scores.standing(c), { ...unknown, inFlight: 0, failures: 1, quarantine })
+    scores.report(b, { type: 'corrupt' })
+    assert.deepEqual(scores.standing(b)?.quarantine, { reason: 'corrupt', remainingMs: 60_000 })
+  })
+
   test('orders every healthy peer once', () => {
     const { scores } = setUp()
     assert.deepEqual(ids(scores.order([a, b, c])).toSorted(), ['a', 'b', 'c'])

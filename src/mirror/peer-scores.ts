@@ -15,6 +15,17 @@ export type PeerReport =
   /** At any time later: what came whole from it was not what its digest says. */
   | { readonly type: 'corrupt' }
 
+/** What was learnt of a peer. */
+export interface PeerStanding {
+  /** Moving averages; undefined while nothing was measured. */
+  readonly latencyMs: number | undefined
+  readonly bytesPerSecond: number | undefined
+  readonly inFlight: number
+  /** Failures since the last whole answer. */
+  readonly failures: number
+  readonly quarantine: { readonly reason: PeerFailure; readonly remainingMs: number } | undefined
+}
+
 /** Learns which peers serve well, and says whom to ask first. */
 export interface PeerScores {
   /**
@@ -51,6 +62,9 @@ const UNKNOWN_BYTES_PER_MS = 100_000
 const COSTLY_FAILURES: ReadonlySet<PeerFailure> = new Set(['timeout', 'stall'])
 
 interface Score {
+  /** As the averages below, of nothing but measurements; undefined before the first. */
+  measuredLatencyMs: number | undefined
+  measuredBytesPerMs: number | undefined
   latencyMs: number
   bytesPerMs: number
   inFlight: number
@@ -92,14 +106,16 @@ export class MovingPeerScores implements PeerScores {
         score.inFlight += 1
         return
       case 'head':
-        score.latencyMs += NEWEST_WEIGHT * (report.elapsedMs - score.latencyMs)
+        score.latencyMs = average(score.latencyMs, report.elapsedMs)
+        score.measuredLatencyMs = average(score.measuredLatencyMs, report.elapsedMs)
         // It is alive; whether it still stalls, its body will tell.
         if (score.quarantineReason === 'timeout') score.quarantineReason = undefined
         return
       case 'done':
         if (report.bytes >= MIN_MEASURED_BYTES) {
           const bytesPerMs = report.bytes / Math.max(1, report.waitedMs)
-          score.bytesPerMs += NEWEST_WEIGHT * (bytesPerMs - score.bytesPerMs)
+          score.bytesPerMs = average(score.bytesPerMs, bytesPerMs)
+          score.measuredBytesPerMs = average(score.measuredBytesPerMs, bytesPerMs)
         }
         score.failures = 0
         score.quarantineReason = undefined
@@ -115,6 +131,22 @@ export class MovingPeerScores implements PeerScores {
         break
     }
     score.inFlight = Math.max(0, score.inFlight - 1)
+  }
+
+  /** What is known of `peer`; undefined where it was never asked. */
+  standing(peer: Peer): PeerStanding | undefined {
+    const score = this.#scores.get(peer.id)
+    if (score === undefined) return undefined
+    const { measuredLatencyMs, measuredBytesPerMs, inFlight, failures } = score
+    const reason = this.#isCorrupt(peer) ? 'corrupt' : this.#quarantine(peer)
+    const until = reason === 'corrupt' ? score.corruptUntil : score.quarantinedUntil
+    return {
+      latencyMs: measuredLatencyMs,
+      bytesPerSecond: measuredBytesPerMs && measuredBytesPerMs * 1000,
+      inFlight,
+      failures,
+      quarantine: reason && { reason, remainingMs: Math.max(0, until - this.#now()) },
+    }
   }
 
   #punish(score: Score, reason: PeerFailure): void {
@@ -172,6 +204,8 @@ export class MovingPeerScores implements PeerScores {
   #touch(peer: Peer): Score {
     const known = this.#scores.get(peer.id)
     const score = known ?? {
+      measuredLatencyMs: undefined,
+      measuredBytesPerMs: undefined,
       latencyMs: UNKNOWN_LATENCY_MS,
       bytesPerMs: UNKNOWN_BYTES_PER_MS,
       inFlight: 0,
@@ -188,4 +222,9 @@ export class MovingPeerScores implements PeerScores {
     }
     return score
   }
+}
+
+/** A moving average after one more measurement. */
+function average(before: number | undefined, newest: number): number {
+  return before === undefined ? newest : before + NEWEST_WEIGHT * (newest - before)
 }

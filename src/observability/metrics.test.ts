@@ -42,9 +42,9 @@ function touchAll(metrics: Metrics): void {
   metrics.httpRequestDuration.observe({ handler: 'blob', method: 'GET', code: '200' }, 0.1)
   metrics.httpResponseSize.observe({ handler: 'blob', method: 'GET', code: '200' }, 4096)
   metrics.httpRequestsInflight.inc({ handler: 'blob' })
-  metrics.servedBytes.inc({ source: 'store' }, 4096)
-  metrics.uploadBytes.inc(4096)
-  for (const reason of MISS_REASONS) metrics.mirrorMisses.inc({ reason })
+  metrics.traffic.served('store', 4096)
+  metrics.traffic.uploaded(4096)
+  for (const reason of MISS_REASONS) metrics.traffic.missed(reason)
   metrics.coalesce.inc({ outcome: 'followed' })
   metrics.corruptContent.inc()
   for (const reason of PEER_FAILURES) metrics.peerFailures.inc({ reason })
@@ -89,7 +89,7 @@ test('process metrics of Prometheus client libraries are there', async () => {
 
 test('two nodes in one process count for themselves', async () => {
   const [first, second] = [createMetrics(), createMetrics()]
-  first.uploadBytes.inc(7)
+  first.traffic.uploaded(7)
   first.registries.label('docker.io')
   assert.match((await first.render()).text, /^spegel_upload_bytes_total 7$/m)
   assert.match((await second.render()).text, /^spegel_upload_bytes_total 0$/m)

@@ -1,6 +1,8 @@
 import { Counter, collectDefaultMetrics, exponentialBuckets, Gauge, Histogram, Registry } from 'prom-client'
+import { Activity } from './activity.ts'
 import { EventLoopMonitor } from './event-loop-monitor.ts'
 import { RegistryLabels } from './registry-labels.ts'
+import { Traffic } from './traffic.ts'
 
 /** How often the lag of the event loop is sampled. At the library's 10 ms, sampling is most of what an idle node does. */
 const EVENT_LOOP_SAMPLING_MS = 100
@@ -46,6 +48,27 @@ export function createMetrics() {
     buckets: [0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1],
     registers,
   })
+  const activity = new Activity()
+  const counted = {
+    /** `source` is `store`, `peer` or `in_progress`. */
+    servedBytes: new Counter({
+      name: 'spegel_served_bytes_total',
+      help: 'Bytes sent to local clients, by where they came from.',
+      labelNames: ['source'] as const,
+      registers,
+    }),
+    uploadBytes: new Counter({
+      name: 'spegel_upload_bytes_total',
+      help: 'Bytes sent to peers.',
+      registers,
+    }),
+    misses: new Counter({
+      name: 'spegel_mirror_miss_total',
+      help: 'Requests answered with a miss, by reason.',
+      labelNames: ['reason'] as const,
+      registers,
+    }),
+  }
   return {
     eventLoop: new EventLoopMonitor({ observe: seconds => eventLoopBlock.observe(seconds) }),
     /** Label values for registry names. */
@@ -102,24 +125,10 @@ export function createMetrics() {
       labelNames: ['handler'] as const,
       registers,
     }),
-    /** `source` is `store`, `peer` or `in_progress`. */
-    servedBytes: new Counter({
-      name: 'spegel_served_bytes_total',
-      help: 'Bytes sent to local clients, by where they came from.',
-      labelNames: ['source'] as const,
-      registers,
-    }),
-    uploadBytes: new Counter({
-      name: 'spegel_upload_bytes_total',
-      help: 'Bytes sent to peers.',
-      registers,
-    }),
-    mirrorMisses: new Counter({
-      name: 'spegel_mirror_miss_total',
-      help: 'Requests answered with a miss, by reason.',
-      labelNames: ['reason'] as const,
-      registers,
-    }),
+    /** Counts what is served, missed and sent to peers. */
+    traffic: new Traffic({ activity, ...counted }),
+    /** The requests for content, as they run and after. */
+    activity,
     coalesce: new Counter({
       name: 'spegel_coalesce_total',
       help: 'Coalesced requests, by outcome.',

@@ -26,6 +26,8 @@ import { UploadPace, type UploadPaceLimits } from './upload-pace.ts'
 
 /** Seconds after which a peer that found no free slot may ask again. */
 const RETRY_AFTER_SECONDS = 1
+/** How an IPv4 address looks to a listener of both kinds. */
+const MAPPED_IPV4 = /^::ffff:(?=\d+\.)/
 
 export interface ContentComponents {
   readonly store: Store
@@ -75,8 +77,25 @@ export class ContentHandler {
 
   /** @throws {DistributionError} for every answer that is not the content */
   async answer(exchange: Exchange, path: ContentPath): Promise<void> {
-    const fromPeer = exchange.request.headers['x-spegel-mirrored'] === 'true'
+    const { request, response } = exchange
+    const fromPeer = request.headers['x-spegel-mirrored'] === 'true'
     exchange.handler = path.kind
+    const { activity, traffic } = this.#components.metrics
+    await activity.follow(
+      {
+        name: formatReference(path.reference),
+        kind: path.kind,
+        method: request.method ?? '',
+        from: fromPeer ? 'peer' : 'local',
+        client: (request.socket.remoteAddress ?? '').replace(MAPPED_IPV4, ''),
+        size: () => sizeOf(response),
+      },
+      () => this.#answer(exchange, path, fromPeer),
+    )
+    if (!fromPeer) traffic.hit()
+  }
+
+  async #answer(exchange: Exchange, path: ContentPath, fromPeer: boolean): Promise<void> {
     const refusal = this.#excluded(path) ?? (fromPeer ? undefined : await this.#refusedTag(exchange, path))
     if (refusal === 'filtered' && !fromPeer) this.#excludedPulls.add(path.reference)
     if (refusal !== undefined) throw this.#miss(path, { reason: refusal, fromPeer })
@@ -122,7 +141,7 @@ export class ContentHandler {
       if (growing === undefined) return
       try {
         using _slot = this.#takeUpload()
-        const onBytes = (bytes: number): void => metrics.uploadBytes.inc(bytes)
+        const onBytes = (bytes: number): void => metrics.traffic.uploaded(bytes)
         if (kind === 'blob') {
           await sendGrowing(exchange, growing, { digest, registry, buffers: this.#buffers, onBytes })
         } else {
@@ -186,8 +205,8 @@ export class ContentHandler {
       source: fromPeer ? undefined : 'store',
       onBytes: bytes => {
         pace?.add(bytes)
-        if (fromPeer) metrics.uploadBytes.inc(bytes)
-        else metrics.servedBytes.inc({ source: 'store' }, bytes)
+        if (fromPeer) metrics.traffic.uploaded(bytes)
+        else metrics.traffic.served('store', bytes)
       },
     })
   }
@@ -214,7 +233,7 @@ export class ContentHandler {
   #miss(path: ContentPath, miss: { reason: MissReason; fromPeer: boolean; cause?: unknown }): DistributionError {
     const { metrics, log } = this.#components
     const name = formatReference(path.reference)
-    if (!miss.fromPeer) metrics.mirrorMisses.inc({ reason: miss.reason })
+    if (!miss.fromPeer) metrics.traffic.missed(miss.reason)
     log.debug('miss', { subject: name, reason: miss.reason, fromPeer: miss.fromPeer })
     const code = path.kind === 'blob' ? 'BLOB_UNKNOWN' : 'MANIFEST_UNKNOWN'
     return new DistributionError(code, `${name} is not to be had from this mirror`, {
@@ -222,6 +241,12 @@ export class ContentHandler {
       cause: miss.cause,
     })
   }
+}
+
+/** Bytes that the head of `response` promises. */
+function sizeOf(response: Exchange['response']): number | undefined {
+  const length = response.getHeader('content-length')
+  return length === undefined ? undefined : Number(length)
 }
 
 function isNotHeld(error: unknown): boolean {

@@ -41,6 +41,11 @@ export class AdvertiseSync {
     return this.#hasStarted
   }
 
+  /** What the store holds. */
+  entries(): Iterable<StoreEntry> {
+    return this.#entries.values()
+  }
+
   /** Follows the store until `signal` aborts. Rejects only where the watcher does; a failing router is tried again. */
   async run({ signal }: CallOptions): Promise<void> {
     const ended = new AbortController()

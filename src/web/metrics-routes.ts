@@ -13,6 +13,8 @@ export interface MetricsRoutesComponents {
   readonly metrics: Metrics
   /** Routes `/readyz` and `/livez`, which both listeners have. */
   readonly health: readonly Route[]
+  /** Routes of the page and its API; none where it is off. */
+  readonly web?: readonly Route[]
 }
 
 function profileSeconds(query: URLSearchParams): number {
@@ -40,11 +42,12 @@ async function sendProfile(exchange: Exchange, record: (options: ProfileOptions)
 
 /** Routes of the metrics listener: the Prometheus exposition, profiles and health. */
 export function metricsRoutes(components: MetricsRoutesComponents): readonly Route[] {
-  const { metrics, health } = components
+  const { metrics, health, web = [] } = components
   const profiler = new Profiler()
 
   return [
     ...health,
+    ...web,
     {
       path: '/metrics',
       handler: 'metrics',

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { freePorts } from '../free-ports.ts'
+import { freePorts, type Ports } from '../free-ports.ts'
 import { RegistryProcess } from './registry-process.ts'
 import { type SharedImage, writeSharedImage } from './shared-image.ts'
 
@@ -18,7 +18,7 @@ export interface ClusterOptions {
 /** Real nodes that know each other, some of which hold one image. */
 export interface Cluster extends AsyncDisposable {
   readonly image: SharedImage
-  readonly ports: { readonly registry: number; readonly router: number }
+  readonly ports: Ports
   node(host: string): RegistryProcess
   /** Path and query for a blob or manifest of the image. */
   target(kind: 'blobs' | 'manifests', reference: string): string

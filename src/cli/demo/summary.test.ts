@@ -52,9 +52,9 @@ test('a failure is not dressed up', () => {
   assert.match(summary, /^\n✗ Not every node has the whole image\.\n/)
 })
 
-test('metrics are where the nodes say', () => {
+test('the dashboard and metrics are where the nodes say', () => {
   assert.equal(
     renderMetricsUrls([{ metricsUrl: 'http://127.0.0.1:9090/metrics' }]),
-    '\nThe nodes stay up; Ctrl-C stops them.\n  http://127.0.0.1:9090/metrics\n',
+    '\nThe nodes stay up; Ctrl-C stops them.\n  http://127.0.0.1:9090/debug/web/  (metrics: http://127.0.0.1:9090/metrics)\n',
   )
 })

@@ -27,7 +27,7 @@ export function renderSummary(result: DemoResult, stream: Writable): string {
 
 /** Where the nodes can be looked at while they stay up. */
 export function renderMetricsUrls(nodes: readonly { readonly metricsUrl: string }[]): string {
-  const urls = nodes.map(({ metricsUrl }) => `  ${metricsUrl}\n`)
+  const urls = nodes.map(({ metricsUrl }) => `  ${new URL('/debug/web/', metricsUrl).href}  (metrics: ${metricsUrl})\n`)
   return `\nThe nodes stay up; Ctrl-C stops them.\n${urls.join('')}`
 }
 

@@ -29,6 +29,7 @@ import { createCoalescing } from './coalescing.ts'
 import type { RegistryFlags } from './flags.ts'
 import { openStore } from './open-store.ts'
 import { allRegistryFilters, warnOfNoEffect } from './other-release-flags.ts'
+import { createWeb } from './web.ts'
 
 /** How long transfers may go on after a signal to end; then they are ended with FIN, and clients resume elsewhere. */
 const DRAIN_TIMEOUT_MS = 20_000
@@ -106,8 +107,9 @@ export async function runRegistry(flags: RegistryFlags, { log, signal: asked }: 
   if (flags.bootstrapKind === 'http' && flags.httpBootstrapAddr !== undefined) {
     await serve('bootstrap', flags.httpBootstrapAddr, httpBootstrapRoutes(router))
   }
-  const metricsServer = await serve('metrics', flags.metricsAddr, metricsRoutes({ metrics, health }))
   const registry = await serve('registry', flags.registryAddr, [...health, ...claims, ...registryRoutes])
+  const web = createWeb(flags, { metrics, log, router, store, sync, mirror, peerClient, registry: registry.address })
+  const metricsServer = await serve('metrics', flags.metricsAddr, metricsRoutes({ metrics, health, web }))
 
   log.info('running Spegel', {
     registry: formatHostPort(registry.address),

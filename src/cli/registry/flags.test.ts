@@ -109,9 +109,8 @@ const EXPECTED: Readonly<Record<keyof RegistryFlags, Expected>> = {
   },
   debugWebEnabled: {
     is: '--debug-web-enabled DEBUG_WEB_ENABLED switch true',
-    good: { false: false, '0': false },
+    good: { true: true, false: false, '0': false },
     bad: ['maybe', ''],
-    pending: ['true'],
   },
   store: {
     is: '--store SPEGEL_STORE value containerd',

@@ -180,8 +180,7 @@ export const REGISTRY_FLAGS = {
     name: 'debug-web-enabled',
     env: 'DEBUG_WEB_ENABLED',
     default: true,
-    honours: [false],
-    help: 'serve the dashboard at /debug/web/',
+    help: 'serve the dashboard and its API at /debug/web/, on --metrics-addr',
   }),
   ...TRUST_FLAGS,
 }

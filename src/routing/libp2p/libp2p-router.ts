@@ -71,6 +71,7 @@ interface Parts {
   readonly exchange: RecordsExchange
   readonly bootstrap: Bootstrap | undefined
   readonly background: Background
+  readonly twins: ReadonlySet<string>
 }
 
 /** A {@link Router} that speaks libp2p's kad-dht protocol to the other nodes of the mesh. */
@@ -94,6 +95,11 @@ export class Libp2pRouter implements Router, Members, Doubts, AsyncDisposable {
   /** {@link endpoints} with the peer id, as `--static-bootstrap-peers` takes it. */
   get multiaddrs(): readonly string[] {
     return this.endpoints.map(endpoint => multiaddrOf(endpoint, this.peerId).toString())
+  }
+
+  /** IP addresses at which another node with this node's identity was met. */
+  get twins(): readonly string[] {
+    return [...this.#parts.twins]
   }
 
   lookup(key: string, options: LookupOptions): AsyncIterable<Peer> {
@@ -179,7 +185,8 @@ export async function createLibp2pRouter(
   const log = rootLog.with({ component: 'router' })
   const clock = systemClock
   const { random } = Math
-  const node = await createNode({ ...options, onTwin: twinLogger(log) })
+  const twins = new Set<string>()
+  const node = await createNode({ ...options, onTwin: twinLogger(log, twins) })
   const own = new OwnPeer({ node, clock })
   const background = new Background(log)
   const hello = createHello(registryPort)
@@ -209,7 +216,8 @@ export async function createLibp2pRouter(
     bootstrapper === undefined
       ? undefined
       : new Bootstrap({ log, clock, random, members, admission, bootstrapper, remembered })
-  const router = new Libp2pRouter({ node, own, members, keeper, provide, lookup, exchange, bootstrap, background })
+  const parts = { node, own, members, keeper, provide, lookup, exchange, bootstrap, background, twins }
+  const router = new Libp2pRouter(parts)
 
   const countMembers = (): void => metrics.peers.set(members.size)
   members.subscribe({ joined: countMembers, left: countMembers })

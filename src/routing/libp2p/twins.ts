@@ -43,9 +43,8 @@ export function watchForTwins<Components>(
   }
 }
 
-/** Logs a twin, once for each address. */
-export function twinLogger(log: Log): TwinListener {
-  const logged = new Set<string>()
+/** Logs a twin, once for each address, and adds that to `logged`. */
+export function twinLogger(log: Log, logged = new Set<string>()): TwinListener {
   return host => {
     if (logged.has(host) || logged.size >= MAX_LOGGED) return
     logged.add(host)
