@@ -3,8 +3,10 @@ import { CLEANUP_WAIT_FLAGS } from './cleanup-wait/flags.ts'
 import { type CommandEntry, defineCommand } from './command-entry.ts'
 import { CONFIGURATION_FLAGS, checkConfigurationFlags } from './configuration/flags.ts'
 import { DEMO_FLAGS } from './demo/flags.ts'
+import { DOCTOR_FLAGS } from './doctor/flags.ts'
 import { PULL_FLAGS } from './pull/flags.ts'
 import { checkRegistryFlags, REGISTRY_FLAGS } from './registry/flags.ts'
+import { STATUS_FLAGS } from './status/flags.ts'
 import { runVersion, VERSION_FLAGS } from './version/command.ts'
 
 /** Every command. What a command is made of is loaded when it runs: the peer-to-peer stack alone takes 0.3 s. */
@@ -51,8 +53,19 @@ export const COMMANDS: readonly CommandEntry[] = [
     table: DEMO_FLAGS,
     run: async (flags, context) => (await import('./demo/command.ts')).runDemo(flags, context),
   }),
+  defineCommand({
+    name: 'doctor',
+    summary: 'Check this node, and say what to do.',
+    interactive: true,
+    table: DOCTOR_FLAGS,
+    run: async (flags, context) => (await import('./doctor/command.ts')).runDoctor(flags, context),
+  }),
+  defineCommand({
+    name: 'status',
+    summary: 'Show this node, its peers and what it serves.',
+    interactive: true,
+    table: STATUS_FLAGS,
+    run: async (flags, context) => (await import('./status/command.ts')).runStatus(flags, context),
+  }),
   defineCommand({ name: 'version', summary: 'Print the version.', table: VERSION_FLAGS, run: runVersion }),
 ]
-
-/** Commands of Go Spegel, and our own, that are refused by name until they exist. */
-export const COMMANDS_TO_COME: readonly string[] = ['status', 'doctor']

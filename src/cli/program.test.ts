@@ -21,27 +21,22 @@ async function run(args: readonly string[], env: Environment = {}, signal = new 
 }
 
 const REFUSED: readonly (readonly [readonly string[], string])[] = [
-  [[], 'a command is missing: want registry, configuration, cleanup, cleanup-wait, pull, demo, version'],
+  [
+    [],
+    'a command is missing: want registry, configuration, cleanup, cleanup-wait, pull, demo, doctor, status, version',
+  ],
   [
     ['--log-level', 'DEBUG'],
-    'a command is missing: want registry, configuration, cleanup, cleanup-wait, pull, demo, version',
+    'a command is missing: want registry, configuration, cleanup, cleanup-wait, pull, demo, doctor, status, version',
   ],
   [['regstry'], 'unknown command "regstry", did you mean registry?'],
   [
     ['frobnicate'],
-    'unknown command "frobnicate", want registry, configuration, cleanup, cleanup-wait, pull, demo, version',
+    'unknown command "frobnicate", want registry, configuration, cleanup, cleanup-wait, pull, demo, doctor, status, version',
   ],
   [
     ['two\nlines'],
-    'unknown command "two\\nlines", want registry, configuration, cleanup, cleanup-wait, pull, demo, version',
-  ],
-  [
-    ['status'],
-    'command status: not in this release yet, which has registry, configuration, cleanup, cleanup-wait, pull, demo, version',
-  ],
-  [
-    ['doctor'],
-    'command doctor: not in this release yet, which has registry, configuration, cleanup, cleanup-wait, pull, demo, version',
+    'unknown command "two\\nlines", want registry, configuration, cleanup, cleanup-wait, pull, demo, doctor, status, version',
   ],
   [['--registry-addr', ':5000', 'registry'], 'unknown flag "--registry-addr"'],
   [['registry', '--registry-adr', ':5000'], 'unknown flag "--registry-adr", did you mean --registry-addr?'],

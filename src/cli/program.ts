@@ -3,7 +3,7 @@ import { createLog, LOG_LEVELS } from '../observability/log.ts'
 import { quote } from '../oci/errors.ts'
 import type { CommandContext } from './command.ts'
 import type { CommandEntry, PreparedCommand } from './command-entry.ts'
-import { COMMANDS, COMMANDS_TO_COME } from './commands.ts'
+import { COMMANDS } from './commands.ts'
 import { toggle, value } from './flags/flag.ts'
 import { type HelpPage, renderHelp } from './flags/help.ts'
 import { oneOf } from './flags/kind.ts'
@@ -109,9 +109,6 @@ function commandNames(): readonly string[] {
 function findCommand(name: string): CommandEntry {
   const command = COMMANDS.find(command => command.name === name)
   if (command !== undefined) return command
-  if (COMMANDS_TO_COME.includes(name)) {
-    throw new UsageError(`command ${name}: not in this release yet, which has ${commandNames().join(', ')}`)
-  }
   const suggestion = closest(name, commandNames())
   const hint = suggestion === undefined ? `want ${commandNames().join(', ')}` : `did you mean ${suggestion}?`
   throw new UsageError(`unknown command ${quote(name)}, ${hint}`)

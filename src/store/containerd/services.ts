@@ -75,6 +75,8 @@ export interface IntrospectionService {
   version(options: CallOptions): Promise<string>
   /** Directory that content is kept in, as containerd sees it; undefined where it does not say. */
   contentDirectory(options: CallOptions): Promise<string | undefined>
+  /** Names of the namespaces that it keeps images in. */
+  namespaces(options: CallOptions): Promise<readonly string[]>
 }
 
 /** Connection to one containerd. Calls fail with {@link ContainerdUnavailableError} while it can't be reached. */

@@ -63,11 +63,12 @@ export class Containerd implements AsyncDisposable {
     return this.#program
   }
 
-  /** Starts it where it is down, and waits until it answers. */
-  async start(): Promise<void> {
+  /** Starts it where it is down, with variables such as `NAME=value`, and waits until it answers. */
+  async start(variables: readonly string[] = []): Promise<void> {
     if (this.#program?.running) return
     const { host, binary } = this.#options
-    const program = ChildProgram.start('containerd', host.within([binary.containerd, '--config', this.paths.config]))
+    const command = ['env', ...variables, binary.containerd, '--config', this.paths.config]
+    const program = ChildProgram.start('containerd', host.within(command))
     this.#program = program
     await until(async () => {
       program.assertRunning()
@@ -78,15 +79,20 @@ export class Containerd implements AsyncDisposable {
     })
   }
 
+  /** The configuration that it makes of its files. */
+  async dumpConfig(): Promise<string> {
+    return await run(this.#options.binary.containerd, ['--config', this.paths.config, 'config', 'dump'])
+  }
+
   /** Ends it as a service manager does, or as bad luck does. */
   async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
     this.#program?.signal(signal)
     await this.#program?.exit()
   }
 
-  async restart(): Promise<void> {
+  async restart(variables: readonly string[] = []): Promise<void> {
     await this.stop()
-    await this.start()
+    await this.start(variables)
   }
 
   /** Pulls as kubelet does. The result may be awaited later: a failure waits until then. */

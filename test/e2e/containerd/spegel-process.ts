@@ -53,10 +53,31 @@ export class SpegelProcess implements AsyncDisposable {
     return this.#program
   }
 
-  /** Ends it at once, where it runs, and starts it anew, with further flags. */
-  async restart(flags: readonly string[] = []): Promise<void> {
+  /** Ends it at once, where it runs, and starts it anew, with further flags, by a command that runs another. */
+  async restart(flags: readonly string[] = [], by: readonly string[] = []): Promise<void> {
     await this.#program[Symbol.asyncDispose]()
-    this.#program = this.#run(flags)
+    this.#program = this.#run(flags, by)
+  }
+
+  /** Ends it at once. */
+  async kill(): Promise<void> {
+    await this.#program[Symbol.asyncDispose]()
+  }
+
+  /** The flags of the daemon, for another command that takes them. */
+  flags(further: readonly string[] = []): readonly string[] {
+    const { host, containerd, peers, flags } = this.#options
+    return [
+      '--store=containerd',
+      `--containerd-sock=${containerd.socket}`,
+      `--containerd-content-path=${containerd.content}`,
+      `--router-addr=${host.address}:${PORTS.router}`,
+      '--bootstrap-kind=static',
+      '--static-bootstrap-peers',
+      ...peers.map(peer => `/ip4/${peer}/tcp/${PORTS.router}`),
+      ...flags,
+      ...further,
+    ]
   }
 
   /** All complete log lines so far, parsed. */
@@ -93,22 +114,10 @@ export class SpegelProcess implements AsyncDisposable {
     await this.#program[Symbol.asyncDispose]()
   }
 
-  #run(further: readonly string[] = []): ChildProgram {
-    const { host, containerd, peers, flags } = this.#options
+  #run(further: readonly string[] = [], by: readonly string[] = []): ChildProgram {
     const { command, socket } = this.#mounted()
-    const registry = spegelCommand(
-      'registry',
-      '--store=containerd',
-      `--containerd-sock=${socket}`,
-      `--containerd-content-path=${containerd.content}`,
-      `--router-addr=${host.address}:${PORTS.router}`,
-      '--bootstrap-kind=static',
-      '--static-bootstrap-peers',
-      ...peers.map(peer => `/ip4/${peer}/tcp/${PORTS.router}`),
-      ...flags,
-      ...further,
-    )
-    return ChildProgram.start('spegel', host.within([...command, ...registry]))
+    const registry = spegelCommand('registry', ...this.flags([`--containerd-sock=${socket}`, ...further]))
+    return ChildProgram.start('spegel', this.#options.host.within([...by, ...command, ...registry]))
   }
 
   /** The command to run it by, in a mount namespace of its own where it needs one, and where the socket is then. */
