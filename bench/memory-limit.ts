@@ -41,7 +41,8 @@ const PEER = '127.0.0.2'
 /** Options of Node in the image's entrypoint: the heap follows the limit. */
 async function nodeOptions(): Promise<readonly string[]> {
   const [, entrypoint = ''] = /^ENTRYPOINT (\[.+\])$/m.exec(await readFile(path.join(ROOT, 'Dockerfile'), 'utf8')) ?? []
-  return (JSON.parse(entrypoint) as string[]).filter(word => word.startsWith('--'))
+  const words: unknown = JSON.parse(entrypoint)
+  return Array.isArray(words) ? words.map(String).filter(word => word.startsWith('--')) : []
 }
 
 /** Puts an image into `containerd`; all digests of it. */
@@ -106,38 +107,39 @@ async function copyWithin(memory: MemoryGroup, from: string, to: string): Promis
   await promisify(execFile)(program, args)
 }
 
-/** Downloads blobs in turn, `CLIENTS` at a time, until `TOTAL_BYTES` have come; what came, and how many requests failed. */
+/** Downloads blobs in turn, `CLIENTS` at a time, until `TOTAL_BYTES` were asked for; what came, and what failed how. */
 async function transfer(url: (digest: Digest) => string, blobs: readonly Digest[], authorization: string) {
   const agent = new http.Agent({ keepAlive: true })
   let started = 0
-  let failed = 0
+  const failures = new Map<string, number>()
   let bytes = 0
   const download = (): Promise<void> => {
     const { promise, resolve } = Promise.withResolvers<void>()
     const digest = blobs[started++ % blobs.length]
     if (digest === undefined) throw new Error('there is no blob')
-    const fail = (): void => {
-      failed++
+    const fail = (why: string): void => {
+      failures.set(why, (failures.get(why) ?? 0) + 1)
       resolve()
     }
     http
       .get(url(digest), { agent, headers: { authorization } }, response => {
-        if (response.statusCode !== 200) failed++
         response.on('data', (chunk: Buffer) => {
           bytes += chunk.length
         })
-        response.once('end', resolve)
-        response.once('error', fail)
+        const { statusCode } = response
+        response.once('end', () => (statusCode === 200 ? resolve() : fail(`status ${statusCode}`)))
+        response.once('error', error => fail(error.message))
       })
-      .once('error', fail)
+      .once('error', error => fail(error.message))
     return promise
   }
   const client = async (): Promise<void> => {
+    // oxlint-disable-next-line no-unmodified-loop-condition -- downloads count themselves
     while (started * BLOB_BYTES < TOTAL_BYTES) await download()
   }
   await Promise.all(Array.from({ length: CLIENTS }, client))
   agent.destroy()
-  return { bytes, failed }
+  return { bytes, failures }
 }
 
 async function metric(host: string, ports: Ports, name: string): Promise<number> {
@@ -178,6 +180,7 @@ const node = stack.use(new Running(group.within([...command, ...limited])))
 let [anonymousMiB, residentMax] = [0, 0]
 let sampling = true
 const sampled = (async () => {
+  // oxlint-disable-next-line no-unmodified-loop-condition -- it is set below, once the last phase is over
   while (sampling && node.running) {
     anonymousMiB = Math.max(anonymousMiB, (await group.use()).anonymous)
     residentMax = Math.max(residentMax, await residentMiB(node.child.pid ?? 0).catch(() => 0))
@@ -189,7 +192,7 @@ const rows: string[] = []
 async function phase(name: string, run: () => Promise<string>): Promise<void> {
   ;[anonymousMiB, residentMax] = [0, 0]
   const started = performance.now()
-  const outcome = node.running ? await run().catch((error: unknown) => `failed: ${error}`) : 'not reached'
+  const outcome = node.running ? await run().catch((error: unknown) => `failed: ${String(error)}`) : 'not reached'
   const seconds = ((performance.now() - started) / 1000).toFixed(1)
   const { peak, killed } = await group.use()
   const memory = [anonymousMiB, residentMax, peak].map(mib => mib.toFixed(0)).join(' | ')
@@ -199,8 +202,9 @@ async function phase(name: string, run: () => Promise<string>): Promise<void> {
 const blobUrl = (digest: Digest): string =>
   `http://${LIMITED}:${ports.registry}/v2/team/app/blobs/${digest}?ns=registry.example`
 const megabytes = async (blobs: readonly Digest[]): Promise<string> => {
-  const { bytes, failed } = await transfer(blobUrl, blobs, authorization)
-  return `${(bytes / 1e6).toFixed(0)} MB, ${failed} failed`
+  const { bytes, failures } = await transfer(blobUrl, blobs, authorization)
+  const failed = [...failures].map(([why, count]) => `${count} × ${why}`).join(', ')
+  return `${(bytes / 1e6).toFixed(0)} MB, ${failed === '' ? 'none' : failed} failed`
 }
 await phase(`advertise ${KEYS} keys`, async () => {
   await until(

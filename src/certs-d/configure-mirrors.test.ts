@@ -53,6 +53,18 @@ test('a password goes to every mirror and is for the owner of the file only', as
   assert.equal((await stat(path.join(rig.root, 'a.example/hosts.toml'))).mode & 0o777, 0o400)
 })
 
+test('mirrors of others are asked last and get no password', async () => {
+  await using rig = await directoryRig()
+  const anonymousTargets = ['http://c:1', 'http://a:1']
+  const use = { targets: ['http://a:1'], anonymousTargets, resolveTags: false, authorization: 'Basic YTpi' }
+  await rig.configure(['_default'], { use })
+  const common = 'capabilities = ["pull"]\ndial_timeout = "200ms"\n'
+  const { '_default/hosts.toml': text = '' } = await rig.texts()
+  assert.ok(text.endsWith(`[host."http://c:1"]\n${common}`), text)
+  assert.equal(text.split('Authorization').length, 2)
+  assert.equal(text.split('[host."http://a:1"]').length, 2)
+})
+
 test('a file can be read by those who could read its predecessor', async () => {
   await using rig = await directoryRig(LIVED_IN)
   await rig.configure(['https://ghcr.io'])

@@ -109,7 +109,7 @@ describe('a mesh with the default values of the chart', {
         method: 'POST',
         body: JSON.stringify({ digest: digestOf(layer) }),
       }
-      return [...asked, claim, { url: `${url}/v2/` }]
+      return asked.concat(claim, { url: `${url}/v2/` })
     })
     const { answers } = await probe(outsider(), { requests })
     assert.equal(answers.length, requests.length)

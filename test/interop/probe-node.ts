@@ -42,7 +42,7 @@ async function dial(address: string, networkKey: Uint8Array | undefined): Promis
     await node.dial(multiaddrOf({ host, port: Number(port) }), { signal: AbortSignal.timeout(DIAL_TIMEOUT_MS) })
     return 'connected'
   } catch (error) {
-    return `refused: ${error}`
+    return `refused: ${String(error)}`
   } finally {
     await node.stop()
   }
@@ -54,4 +54,5 @@ for (const request of requests) answers.push(await ask(request))
 const dials = address === undefined ? [] : [await dial(address, undefined), await dial(address, OTHER_KEY)]
 const result: ProbeResult = { answers, dials }
 // Connections that are kept for further requests would keep this process too.
+// oxlint-disable-next-line no-process-exit
 process.stdout.write(JSON.stringify(result), () => process.exit(0))

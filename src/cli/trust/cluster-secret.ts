@@ -19,7 +19,7 @@ export interface ClusterSecret {
 }
 
 /** The file of the cluster secret holds none that can be used. Without it this node would be open, so it does not start. */
-export class ClusterSecretError extends Error {
+class ClusterSecretError extends Error {
   readonly code = 'CLUSTER_SECRET'
 
   constructor(file: string, reason: string, options?: ErrorOptions) {
