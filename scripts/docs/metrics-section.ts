@@ -22,8 +22,10 @@ export async function describeMetrics(): Promise<readonly MetricDescription[]> {
   const metrics = createMetrics()
   const { text } = await metrics.render()
   const types = new Map([...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = '', type = '']) => [name, type]))
-  return Object.values(metrics)
-    .flatMap(metric => (typeof metric === 'object' ? (describe(metric) ?? []) : []))
+  return metrics
+    .all()
+    .flatMap(metric => describe(metric) ?? [])
+    .filter(({ name }) => !/^(?:process|nodejs)_/.test(name))
     .map(({ name, help, labels }) => ({ name, type: types.get(name) ?? 'unknown', labels, help }))
 }
 

@@ -160,14 +160,6 @@ for (const command of ['', ...COMMANDS.map(({ name }) => name)]) {
   })
 }
 
-test('flags that this release refuses say so in help', async () => {
-  const { stdout } = await run(['registry', '--help'])
-  assert.match(
-    stdout,
-    /--debug-web-enabled\[=true\|false\]\n {6}serve the dashboard at \/debug\/web\/ \(not in this release yet\)/,
-  )
-})
-
 test('a command that a signal keeps from finishing ends with the status of that signal', async () => {
   const signal = AbortSignal.abort(new ShutdownError('SIGINT'))
   const { registry: port } = await freePorts()

@@ -152,6 +152,8 @@ export function createMetrics() {
       help: 'Provider records this node keeps for the mesh.',
       registers,
     }),
+    /** All of them, and those of the process, as the library keeps them. */
+    all: () => registry.getMetricsAsArray(),
     /** Content type and text of the exposition. */
     async render(): Promise<{ readonly contentType: string; readonly text: string }> {
       return { contentType: registry.contentType, text: await registry.metrics() }
