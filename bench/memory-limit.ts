@@ -206,6 +206,12 @@ const megabytes = async (blobs: readonly Digest[]): Promise<string> => {
   const failed = [...failures].map(([why, count]) => `${count} × ${why}`).join(', ')
   return `${(bytes / 1e6).toFixed(0)} MB, ${failed === '' ? 'none' : failed} failed`
 }
+async function misses(): Promise<string> {
+  const text = await (await fetch(`http://${LIMITED}:${ports.metrics}/metrics`)).text()
+  return [...text.matchAll(/^spegel_mirror_miss_total\{reason="(.+)"\} ([1-9]\d*)$/gm)]
+    .map(([, reason, count]) => `; ${count} misses: ${reason}`)
+    .join('')
+}
 await phase(`advertise ${KEYS} keys`, async () => {
   await until(
     async () => !node.running || (await metric(PEER, ports, 'spegel_provider_records').catch(() => 0)) >= KEYS,
@@ -213,7 +219,11 @@ await phase(`advertise ${KEYS} keys`, async () => {
   return `${await metric(PEER, ports, 'spegel_provider_records')} records at the peer`
 })
 await phase(`serve, ${CLIENTS} at a time`, () => megabytes(own))
-await phase(`relay, ${CLIENTS} at a time`, () => megabytes(others))
+await phase(`relay, ${CLIENTS} at a time`, async () => {
+  // What the peer holds is known here a moment after both have started.
+  await until(async () => !node.running || (await metric(LIMITED, ports, 'spegel_provider_records')) >= others.length)
+  return `${await megabytes(others)}${await misses()}`
+})
 sampling = false
 await sampled
 const { killed } = await group.use()
