@@ -8,12 +8,11 @@ import { sendBytes } from '../http/body.ts'
 import type { Route } from '../http/dispatch.ts'
 import { RequestBodyError } from '../http/errors.ts'
 import type { Exchange } from '../http/exchange.ts'
+import { isLoopbackClient, unmapped } from '../http/loopback.ts'
 import { readBody } from '../http/read-body.ts'
 import { DistributionError } from '../oci/distribution-error.ts'
 import type { Clock } from '../routing/clock.ts'
 import type { Members } from '../routing/router.ts'
-
-const MAPPED_IPV4 = '::ffff:'
 
 export interface ClaimsComponents {
   readonly desk: Pick<ClaimDesk, 'claim'>
@@ -71,12 +70,7 @@ async function readClaim({ request }: Exchange): Promise<Claim> {
 export function mayClaim(members: ClaimsComponents['members'], { node }: Claim, address: string): boolean {
   if (node === members.peerId) return false
   const host = members.find(node, { evenDoubted: true })?.registry.host
-  // A socket that is bound to all addresses shows an IPv4 client like this.
-  const client = address.startsWith(MAPPED_IPV4) ? address.slice(MAPPED_IPV4.length) : address
-  if (host === undefined || isLoopback(client) || isIPv4(host) !== isIPv4(client)) return true
+  const client = unmapped(address)
+  if (host === undefined || isLoopbackClient(client) || isIPv4(host) !== isIPv4(client)) return true
   return host === client
-}
-
-function isLoopback(address: string): boolean {
-  return address === '::1' || (isIPv4(address) && address.startsWith('127.'))
 }

@@ -1,3 +1,4 @@
+import type { BasicAuth } from '../http/basic-auth.ts'
 import { sendBytes } from '../http/body.ts'
 import type { Route } from '../http/dispatch.ts'
 import type { Exchange } from '../http/exchange.ts'
@@ -5,6 +6,7 @@ import type { Metrics } from '../observability/metrics.ts'
 import { MAX_PROFILE_SECONDS, type ProfileOptions, Profiler, ProfilerBusyError } from '../observability/profiler.ts'
 import { DistributionError } from '../oci/distribution-error.ts'
 import { quote } from '../oci/errors.ts'
+import { insiderRoutes } from './insiders.ts'
 
 /** Where `seconds` is not given. Go's pprof records a CPU profile as long. */
 const DEFAULT_PROFILE_SECONDS = 30
@@ -15,6 +17,11 @@ export interface MetricsRoutesComponents {
   readonly health: readonly Route[]
   /** Routes of the page and its API; none where it is off. */
   readonly web?: readonly Route[]
+}
+
+export interface MetricsRoutesOptions {
+  /** Credentials of the mirrors, which all but metrics and health then need. Default: nothing needs any. */
+  readonly basicAuth?: BasicAuth
 }
 
 function profileSeconds(query: URLSearchParams): number {
@@ -41,21 +48,13 @@ async function sendProfile(exchange: Exchange, record: (options: ProfileOptions)
 }
 
 /** Routes of the metrics listener: the Prometheus exposition, profiles and health. */
-export function metricsRoutes(components: MetricsRoutesComponents): readonly Route[] {
+export function metricsRoutes(
+  components: MetricsRoutesComponents,
+  options: MetricsRoutesOptions = {},
+): readonly Route[] {
   const { metrics, health, web = [] } = components
   const profiler = new Profiler()
-
-  return [
-    ...health,
-    ...web,
-    {
-      path: '/metrics',
-      handler: 'metrics',
-      handle: async exchange => {
-        const { contentType, text } = await metrics.render()
-        await sendBytes(exchange, { status: 200, headers: { 'content-type': contentType }, body: text })
-      },
-    },
+  const profiles: readonly Route[] = [
     {
       path: '/debug/pprof/profile',
       methods: ['GET'],
@@ -67,6 +66,19 @@ export function metricsRoutes(components: MetricsRoutesComponents): readonly Rou
       methods: ['GET'],
       handler: 'pprof',
       handle: async exchange => await sendProfile(exchange, options => profiler.heap(options)),
+    },
+  ]
+
+  return [
+    ...health,
+    ...insiderRoutes([...web, ...profiles], options),
+    {
+      path: '/metrics',
+      handler: 'metrics',
+      handle: async exchange => {
+        const { contentType, text } = await metrics.render()
+        await sendBytes(exchange, { status: 200, headers: { 'content-type': contentType }, body: text })
+      },
     },
   ]
 }

@@ -14,6 +14,14 @@ import { ChartNode, unlessOverlays } from './chart-node.ts'
 const REFERENCE: TagReference = { kind: 'tag', registry: 'registry.example', repository: 'team/secret', tag: '1.0' }
 const PORTS = { registry: 5000, router: 5001, metrics: 9090 }
 const LAYER_BYTES = 1_000_000
+/** What the metrics listener keeps for those who could pull as well. */
+const CLOSED = [
+  '/debug/web/',
+  '/debug/web/api/v1/images',
+  '/debug/web/api/v1/measure?image=registry.example/team/secret:1.0',
+  '/debug/web/measure?image=registry.example/team/secret:1.0',
+  '/debug/pprof/heap?seconds=1',
+]
 /** Of a registry password that a client may send to the wrong place, too. */
 const STRANGERS: readonly Readonly<Record<string, string>>[] = [
   {},
@@ -122,11 +130,11 @@ describe('a mesh with the default values of the chart', {
 
   test('the port of metrics tells counts, and neither images nor their content', async () => {
     const url = `http://${holder.address}:${PORTS.metrics}`
-    const requests = ['/metrics', ...targets(), '/debug/web/'].map((target): Probe => ({ url: url + target }))
+    const requests = ['/metrics', ...targets(), ...CLOSED].map((target): Probe => ({ url: url + target }))
     const { answers } = await probe(outsider(), { requests })
     assert.deepEqual(
       answers.map(({ status }) => status),
-      [200, 404, 404, 404, 404],
+      [200, 404, 404, 404, ...CLOSED.map(() => 401)],
     )
     assert.ok(!/team\/secret|sha256:/.test(answers[0]?.text ?? ''))
   })

@@ -109,7 +109,7 @@ export async function runRegistry(flags: RegistryFlags, { log, signal: asked }: 
   }
   const registry = await serve('registry', flags.registryAddr, [...health, ...claims, ...registryRoutes])
   const web = createWeb(flags, { metrics, log, router, store, sync, mirror, peerClient, registry: registry.address })
-  const metricsServer = await serve('metrics', flags.metricsAddr, metricsRoutes({ metrics, health, web }))
+  const metricsServer = await serve('metrics', flags.metricsAddr, metricsRoutes({ metrics, health, web }, credentials))
 
   log.info('running Spegel', {
     registry: formatHostPort(registry.address),
