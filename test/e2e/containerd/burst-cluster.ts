@@ -20,22 +20,24 @@ export async function pushSlowly(upstream: Upstream, repository = 'team/app'): P
 
 export interface FetchLimits {
   readonly most: number
+  /** Default: 1. */
+  readonly least?: number
   /** The requests that count; default: all. */
   readonly counts?: (request: UpstreamRequest) => boolean
 }
 
-/** Fails where some content of `image` was fetched from upstream more often than `most` times, or never. */
+/** Fails where some content of `image` was fetched from upstream more often than `most` times, or less than `least`. */
 export function assertFetched(
   upstream: Upstream,
   image: UpstreamImage,
-  { most, counts = () => true }: FetchLimits,
+  { most, least = 1, counts = () => true }: FetchLimits,
 ): void {
   const fetches = [...image.contents.keys()].map((digest): readonly [Digest, number] => [
     digest,
     upstream.requestsOf(digest).filter(counts).length,
   ])
   assert.deepEqual(
-    fetches.filter(([, count]) => count === 0 || count > most),
+    fetches.filter(([, count]) => count < least || count > most),
     [],
   )
 }

@@ -69,5 +69,6 @@ e2e('a node that upstream refuses fails alone, and keeps no other from pulling',
   await Promise.all(others.map(node => node.pull(image.name)))
   await refused
   await assertHold(image, others)
-  assertFetched(upstream, image, { most: 1, counts: ({ client }) => client !== stranger.host.address })
+  // Manifests they may have from the stranger, which was let have those.
+  assertFetched(upstream, image, { most: 1, least: 0, counts: ({ client }) => client !== stranger.host.address })
 })
