@@ -62,7 +62,7 @@ export class RawRequest {
     return this.#result.promise
   }
 
-  /** Stops reading once `bytes` of the body are here; resolves then. */
+  /** Stops reading once `bytes` of the body are here; resolves then, and rejects where there are not so many. */
   async pauseAfter(bytes: number): Promise<void> {
     this.#pauseAfterBytes = bytes
     this.#pauseIfDue()
@@ -107,6 +107,7 @@ export class RawRequest {
     if (this.#parsed === undefined) return this.#fail(new Error(`${ending} before a response head`))
     const bodyDigest = `sha256:${this.#hash.copy().digest('hex')}`
     this.#result.resolve({ ...this.#parsed, bodyBytes: this.#bodyBytes, bodyDigest, body: this.#body, ending })
+    this.#pausedAt.reject(new Error(`status ${this.#parsed.status} and ${this.#bodyBytes} bytes, then ${ending}`))
   }
 
   #fail(error: Error): void {
