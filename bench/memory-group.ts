@@ -1,5 +1,6 @@
 import { access, mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { until } from './driven-mesh.ts'
 
 const V2_ROOT = '/sys/fs/cgroup'
 const V1_ROOT = '/sys/fs/cgroup/memory'
@@ -62,7 +63,13 @@ export class MemoryGroup implements AsyncDisposable {
 
   /** Its processes have to have ended. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await rmdir(this.#directory)
+    // The kernel takes a moment to let go of them.
+    await until(() =>
+      rmdir(this.#directory).then(
+        () => true,
+        () => false,
+      ),
+    )
   }
 
   async #write(settings: Readonly<Record<string, number>>): Promise<void> {

@@ -8,8 +8,18 @@ export async function residentMiB(pid: number): Promise<number> {
 
 /** User and system time of a process so far; /proc counts in ticks of 10 ms. */
 export async function cpuMs(pid: number): Promise<number> {
-  const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? []
+  const fields = await statFields(pid)
   return (Number(fields[11]) + Number(fields[12])) * 10
+}
+
+/** How often a process has had to wait for a page from disk. */
+export async function majorFaults(pid: number): Promise<number> {
+  return Number((await statFields(pid))[9])
+}
+
+/** What `/proc` says of a process, from its state on. */
+async function statFields(pid: number): Promise<readonly string[]> {
+  return (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? []
 }
 
 /** The most memory that a process had resident since {@link forgetPeak}, or since it started. */

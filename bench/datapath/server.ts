@@ -4,7 +4,7 @@ import process from 'node:process'
 import { ChildProgram } from '../../test/e2e/containerd/child-program.ts'
 import { freePorts, type Ports } from '../../test/free-ports.ts'
 import { until } from '../driven-mesh.ts'
-import type { MemoryGroup } from './memory-group.ts'
+import type { MemoryGroup } from '../memory-group.ts'
 
 const BUNDLE = path.resolve(import.meta.dirname, '../../dist/spegel.js')
 const HOST = '127.0.0.1'
@@ -140,8 +140,8 @@ async function start(
   { command, host = HOST, port, probe }: Started,
   { stack, memory }: Pick<ServerOptions, 'stack' | 'memory'>,
 ): Promise<Server> {
-  const program = stack.use(ChildProgram.start(name, command))
-  await memory?.add(program.pid)
+  // In its group from the first instruction on: what it took before would not count.
+  const program = stack.use(ChildProgram.start(name, memory?.within(command) ?? command))
   await until(async () => {
     program.assertRunning()
     const response = await fetch(`http://${host}:${port}${probe}`).catch(() => undefined)

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { MemoryGroup } from '../memory-group.ts'
 import { forgetPeak, peakMiB, residentMiB } from '../process-usage.ts'
 import { table } from '../statistics.ts'
-import { MemoryGroup } from './memory-group.ts'
 import type { Bench } from './scenario.ts'
 import { type Server, type ServerOptions, startDockerRegistry, startNginx, startSpegel } from './server.ts'
 
@@ -65,7 +65,7 @@ async function measure(bench: Bench, server: Server, clients: number): Promise<r
 /** Whether our node lives through the same load with a limit on its memory, which the page cache counts towards. */
 async function limited(bench: Bench, clients: number): Promise<string> {
   const { content, directory } = bench
-  const memory = await MemoryGroup.create(LIMIT_MIB)
+  const memory = await MemoryGroup.create(LIMIT_MIB).catch(() => undefined)
   if (memory === undefined) return 'skipped: cannot be made here'
   await using stack = new AsyncDisposableStack()
   stack.use(memory)

@@ -1,4 +1,5 @@
 import { BufferPool } from '../http/buffer-pool.ts'
+import { unmapped } from '../http/client-address.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { Slots } from '../http/slots.ts'
 import { MirrorMissError, MirrorRangeError } from '../mirror/errors.ts'
@@ -27,7 +28,6 @@ import { UploadPace, type UploadPaceLimits } from './upload-pace.ts'
 /** Seconds after which a peer that found no free slot may ask again. */
 const RETRY_AFTER_SECONDS = 1
 /** How an IPv4 address looks to a listener of both kinds. */
-const MAPPED_IPV4 = /^::ffff:(?=\d+\.)/
 
 export interface ContentComponents {
   readonly store: Store
@@ -87,7 +87,7 @@ export class ContentHandler {
         kind: path.kind,
         method: request.method ?? '',
         from: fromPeer ? 'peer' : 'local',
-        client: (request.socket.remoteAddress ?? '').replace(MAPPED_IPV4, ''),
+        client: unmapped(request.socket.remoteAddress ?? ''),
         size: () => sizeOf(response),
       },
       () => this.#answer(exchange, path, fromPeer),

@@ -10,6 +10,7 @@ import type { Descriptor } from '../oci/descriptor.ts'
 import type { Digest } from '../oci/digest.ts'
 import { fingerprintMediaType, MAX_MANIFEST_BYTES, OCTET_STREAM } from '../oci/media-type.ts'
 import { ContentNotFoundError } from '../store/errors.ts'
+import { readFully } from '../store/read-fully.ts'
 import type { CallOptions, GrowingBlob, Growth, InProgress } from '../store/store.ts'
 import { rangeNotSatisfiable } from './range-error.ts'
 
@@ -121,7 +122,7 @@ export async function describeCommitted(
   }
   if (growth !== 'committed' || size > MAX_MANIFEST_BYTES) throw new ContentNotFoundError(digest)
   const content = Buffer.alloc(size)
-  for (let length = 0, read = 1; read > 0; length += read) read = await growing.read(content.subarray(length), length)
+  await readFully(growing, content)
   return { digest, size, mediaType: fingerprintMediaType(content) }
 }
 

@@ -1,6 +1,7 @@
 import type { Descriptor } from '../oci/descriptor.ts'
 import { type Digest, matchesDigest } from '../oci/digest.ts'
-import type { Blob, CallOptions, Store } from '../store/store.ts'
+import { readFully } from '../store/read-fully.ts'
+import type { CallOptions, Store } from '../store/store.ts'
 import type { ContentVerification } from './content-verification.ts'
 
 /** Larger content is read from the store each time: manifests and configs are some kilobytes. */
@@ -77,7 +78,9 @@ export class SmallContent {
     try {
       this.#verification.check(digest, blob)
       if (blob.size > MAX_ENTRY_BYTES) return undefined
-      const bytes = await readAll(blob)
+      // A buffer of its own: a slice of a shared one would keep all of that in memory.
+      const buffer = Buffer.allocUnsafeSlow(blob.size)
+      const bytes = buffer.subarray(0, await readFully(blob, buffer))
       this.#verification.found(digest, blob, { matches: matchesDigest(bytes, digest) })
       this.#keep(digest, bytes)
       return bytes
@@ -96,16 +99,4 @@ export class SmallContent {
       this.#keptBytes -= length
     }
   }
-}
-
-async function readAll(blob: Blob): Promise<Buffer> {
-  // A buffer of its own: a slice of a shared one would keep all of that in memory.
-  const bytes = Buffer.allocUnsafeSlow(blob.size)
-  let length = 0
-  while (length < bytes.length) {
-    const read = await blob.read(bytes.subarray(length), length)
-    if (read === 0) break
-    length += read
-  }
-  return bytes.subarray(0, length)
 }

@@ -1,6 +1,6 @@
 import type { BasicAuth } from '../http/basic-auth.ts'
+import { isLoopbackClient } from '../http/client-address.ts'
 import type { Route } from '../http/dispatch.ts'
-import { isLoopbackClient } from '../http/loopback.ts'
 import { DistributionError } from '../oci/distribution-error.ts'
 
 export interface InsiderOptions {

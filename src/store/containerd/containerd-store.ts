@@ -3,6 +3,7 @@ import type { Digest } from '../../oci/digest.ts'
 import { fingerprintMediaType, MAX_MANIFEST_BYTES, OCTET_STREAM } from '../../oci/media-type.ts'
 import { formatReference, type TagReference } from '../../oci/reference.ts'
 import { ContentNotFoundError } from '../errors.ts'
+import { readFully } from '../read-fully.ts'
 import type { Blob, CallOptions, Store } from '../store.ts'
 import type { ContainerdContent } from './content-access.ts'
 import { ContainerdError, ContainerdUnavailableError } from './errors.ts'
@@ -92,15 +93,4 @@ async function fingerprint(blob: Blob): Promise<string> {
   if (first !== undefined && first !== BRACE) return OCTET_STREAM
   const content = Buffer.alloc(blob.size)
   return fingerprintMediaType(content.subarray(0, await readFully(blob, content)))
-}
-
-/** Fills `into` from the start of `blob`, as far as that goes. */
-async function readFully(blob: Blob, into: Buffer): Promise<number> {
-  let length = 0
-  while (length < into.length) {
-    const read = await blob.read(into.subarray(length), length)
-    if (read === 0) break
-    length += read
-  }
-  return length
 }

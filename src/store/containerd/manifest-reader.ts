@@ -4,7 +4,8 @@ import { InvalidManifestError } from '../../oci/errors.ts'
 import { type Manifest, parseManifest } from '../../oci/manifest.ts'
 import { MAX_MANIFEST_BYTES } from '../../oci/media-type.ts'
 import { ManifestCache } from '../manifest-cache.ts'
-import type { Blob, CallOptions } from '../store.ts'
+import { readFully } from '../read-fully.ts'
+import type { CallOptions } from '../store.ts'
 import { ContainerdUnavailableError } from './errors.ts'
 import type { ContentAccess } from './services.ts'
 
@@ -52,20 +53,10 @@ export class ManifestReader {
     const blob = await this.#content.open(digest, options)
     try {
       if (blob.size > MAX_MANIFEST_BYTES) throw new InvalidManifestError(`larger than ${MAX_MANIFEST_BYTES} bytes`)
-      return await readAll(blob)
+      const content = Buffer.alloc(blob.size)
+      return content.subarray(0, await readFully(blob, content))
     } finally {
       await blob.close()
     }
   }
-}
-
-async function readAll(blob: Blob): Promise<Buffer> {
-  const content = Buffer.alloc(blob.size)
-  let length = 0
-  while (length < content.length) {
-    const read = await blob.read(content.subarray(length), length)
-    if (read === 0) break
-    length += read
-  }
-  return content.subarray(0, length)
 }
