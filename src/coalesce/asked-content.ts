@@ -3,8 +3,11 @@ import type { Clock } from '../routing/clock.ts'
 
 /** How long a request of a local client tells what its download is of: longer than any layer takes. */
 const ASKED_TTL_MS = 6 * 3600_000
-/** How long after its request to this node a client is taken to be fetching the content, though nothing may come of it. */
-const EXPECTED_MS = 30_000
+/**
+ * How long after its request to this node a client is taken to be fetching the content, though nothing may come of it: what
+ * was sent upstream waits there for its turn, in containerd 2.x until other layers are complete.
+ */
+const EXPECTED_MS = 10 * 60_000
 /** Digests remembered; the one that was asked for longest ago is forgotten first. */
 const MAX_ASKED = 10_000
 

@@ -36,7 +36,7 @@ test('a request does not yield to a download that goes on from where it was gran
   assert.ok(await mustYield())
 })
 
-test('a request for one digest yields once in ten minutes, and not to what has not begun after half a minute', async () => {
+test('a request for one digest yields once in ten minutes, and not to what has not begun by then', async () => {
   const { clock, store, grants, mustYield } = scene()
   store.begin(GRANTED, 10)
   grants.note(GRANTED, 0)

@@ -1,8 +1,11 @@
 import type { Digest } from '../oci/digest.ts'
 import type { CallOptions, InProgress } from '../store/store.ts'
 
-/** How long a download that this node was granted may take to begin; longer says that it will not. */
-const PENDING_MS = 30_000
+/**
+ * How long a download that this node was granted may take to begin, behind all that is under way; longer says that it will
+ * not.
+ */
+const PENDING_MS = 10 * 60_000
 /** Grants, and digests that were yielded, remembered; the oldest is forgotten first. */
 const MAX_REMEMBERED = 1024
 /**
