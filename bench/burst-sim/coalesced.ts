@@ -83,7 +83,7 @@ export class CoalescedPulls {
     this.#downloads.get(machine)?.set(blob.digest, download)
     const { signal } = new AbortController()
     while (!download.isComplete) {
-      const part = await this.#bursts.get(machine)?.join(blob.digest, { signal })
+      const part = await this.#bursts.get(machine)?.join(blob.digest, download.have, { signal })
       const before = download.have
       if (part !== undefined) await this.#relay(part, download, signal)
       await this.#survive(machine)

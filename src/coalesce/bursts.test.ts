@@ -53,7 +53,7 @@ async function scene() {
   const log = new MemoryLog()
   const components = { inProgress, claimant, metrics, log, now: () => clock.now() }
   const bursts = new Bursts(components, { waitMs: 2000 })
-  const part = await bursts.join(DIGEST, { signal })
+  const part = await bursts.join(DIGEST, 0, { signal })
   assert.ok(part !== undefined)
   return { clock, bursts, part, claims, metrics, log }
 }
@@ -67,9 +67,9 @@ test('a request whose parents bring nothing gives up after four claims, and the 
   }
   assert.equal(await part.next(MIB - 1, { signal }), undefined)
   assert.equal(claims.length, 4)
-  assert.equal(await bursts.join(DIGEST, { signal }), undefined)
+  assert.equal(await bursts.join(DIGEST, 0, { signal }), undefined)
   clock.advance(10_000)
-  assert.notEqual(await bursts.join(DIGEST, { signal }), undefined)
+  assert.notEqual(await bursts.join(DIGEST, 0, { signal }), undefined)
 })
 
 test('a parent that upstream outpaces is counted and named in the log', async () => {

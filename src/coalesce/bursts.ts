@@ -54,14 +54,14 @@ export class Bursts {
   }
 
   /**
-   * The part of one request for `digest` in a burst; undefined where it takes none: unless this node's own containerd is
+   * The part of one request for `digest` from `offset` on in a burst; undefined where it takes none: unless this node's own containerd is
    * pulling the content, nobody could follow this node, and whoever asked may not want all of it.
    */
-  async join(digest: Digest, options: CallOptions): Promise<BurstPart | undefined> {
+  async join(digest: Digest, offset: number, options: CallOptions): Promise<BurstPart | undefined> {
     const { inProgress, now } = this.#components
     const givenUpAt = this.#givenUp.get(digest)
     if (givenUpAt !== undefined && now() - givenUpAt < GIVEN_UP_MS) return undefined
-    const growing = await inProgress.find(digest, options)
+    const growing = await inProgress.find(digest, { ...options, awaitedFrom: offset })
     if (growing === undefined) return undefined
     await growing.close()
     return new BurstPart(this.#components, {

@@ -75,7 +75,9 @@ export class BlobRelay {
     if (commits?.isDirect(digest)) throw new MirrorMissError(formatReference(path.reference), 'corrupt')
     using slot = this.#slots.take()
     if (slot === undefined) throw new MirrorMissError(formatReference(path.reference), 'busy')
-    using followed = method === 'HEAD' ? undefined : commits?.follow(digest)
+    const range = method === 'HEAD' ? undefined : forwardedRange(headers.range)
+    const offset = firstPosition(range)
+    using followed = method === 'HEAD' ? undefined : commits?.follow(digest, offset)
     const search = new PeerSearch(this.#components, {
       ...this.#options,
       key: routingKey(path.reference),
@@ -90,11 +92,10 @@ export class BlobRelay {
       signal: exchange.signal,
     })
     const transfer = { path, search, guard: new StallGuard(stall, { now }), follow }
-    const range = method === 'HEAD' ? undefined : forwardedRange(headers.range)
     const answer = await this.#ask(transfer, {
       method: method === 'HEAD' ? 'HEAD' : 'GET',
       range,
-      offset: firstPosition(range),
+      offset,
       check: response => checkBlob(response, { digest, range }),
     })
     if (answer.head.kind === 'unsatisfiable') {

@@ -70,7 +70,7 @@ export class BurstFollow implements Disposable {
   /** The first good answer of a parent that has more than `offset` bytes; undefined where upstream is to be asked. */
   async find<Head>(question: ParentQuestion<Head>, offset: number): Promise<PeerAnswer<Head> | undefined> {
     const { digest, signal } = this.#options
-    const part = await this.#join({ signal })
+    const part = await this.#join(offset, { signal })
     if (offset - this.#askedFrom >= this.#options.stall.minBytes) this.#stalls = this.#hasJustStalled ? 1 : 0
     this.#askedFrom = offset
     if (part === undefined || this.#hasYielded) return undefined
@@ -113,8 +113,8 @@ export class BurstFollow implements Disposable {
     this.#transfer?.[Symbol.dispose]()
   }
 
-  #join(options: CallOptions): Promise<BurstPart | undefined> {
-    this.#part ??= this.#components.bursts?.join(this.#options.digest, options) ?? Promise.resolve(undefined)
+  #join(offset: number, options: CallOptions): Promise<BurstPart | undefined> {
+    this.#part ??= this.#components.bursts?.join(this.#options.digest, offset, options) ?? Promise.resolve(undefined)
     return this.#part
   }
 

@@ -31,7 +31,7 @@ function setUp(inProgress?: InProgress) {
     log,
     /** Notes that `peers` supplied some of the download. */
     supply: (...peers: readonly (Peer | undefined)[]) => {
-      using followed = watch.follow(digest)
+      using followed = watch.follow(digest, 0)
       for (const peer of peers) if (peer !== undefined) followed?.add(peer)
       return followed
     },
@@ -70,7 +70,7 @@ describe('CommitWatch', () => {
   test('blames nobody for what came by way of a burst in part, and sends the digest direct all the same', async () => {
     await using at = setUp()
     const download = at.store.begin(digest, content.length)
-    using followed = at.watch.follow(digest)
+    using followed = at.watch.follow(digest, 0)
     if (a !== undefined) followed?.add(a)
     followed?.addUnverified()
     download.append(content)
@@ -125,7 +125,7 @@ describe('CommitWatch', () => {
   test('stops following once no relay is left that could supply anything', async () => {
     await using at = setUp()
     at.store.begin(digest, content.length)
-    const relays = [at.watch.follow(digest), at.watch.follow(digest)]
+    const relays = [at.watch.follow(digest, 0), at.watch.follow(digest, 0)]
     relays[0]?.[Symbol.dispose]()
     assert.equal(at.watch.following, 1)
     relays[1]?.[Symbol.dispose]()
@@ -147,15 +147,15 @@ describe('CommitWatch', () => {
   test('lets a relay begin once the download is found, or not found, or the search takes too long', async () => {
     await using at = setUp()
     at.store.begin(digest, content.length)
-    await at.watch.follow(digest)?.looked()
-    await at.watch.follow(digestOf(Buffer.from('another')))?.looked()
+    await at.watch.follow(digest, 0)?.looked()
+    await at.watch.follow(digestOf(Buffer.from('another')), 0)?.looked()
     await using endless = setUp({
       find: async (_, { signal }) => {
         await once(signal, 'abort')
         return undefined
       },
     })
-    await endless.watch.follow(digest)?.looked()
+    await endless.watch.follow(digest, 0)?.looked()
     assert.equal(endless.watch.following, 1)
   })
 
@@ -188,9 +188,9 @@ describe('CommitWatch', () => {
       },
     })
     const layers = Array.from({ length: 257 }, (_, index) => digestOf(Buffer.from(`${index}`)))
-    const followed = layers.filter(layer => at.watch.follow(layer) !== undefined)
+    const followed = layers.filter(layer => at.watch.follow(layer, 0) !== undefined)
     assert.equal(followed.length, 256)
-    assert.ok(at.watch.follow(followed[0] ?? digest) !== undefined)
+    assert.ok(at.watch.follow(followed[0] ?? digest, 0) !== undefined)
   })
 
   test('says so where a download can’t be followed', async () => {
@@ -206,7 +206,7 @@ describe('CommitWatch', () => {
     at.store.begin(digest, content.length)
     at.supply(a)
     await at.watch.close()
-    assert.equal(at.watch.follow(digest), undefined)
+    assert.equal(at.watch.follow(digest, 0), undefined)
     assert.deepEqual(at.log.lines, [])
   })
 })

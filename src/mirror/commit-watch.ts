@@ -2,7 +2,7 @@ import { formatHostPort } from '../http/host-port.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import type { Digest } from '../oci/digest.ts'
-import type { CallOptions, GrowingBlob, InProgress } from '../store/store.ts'
+import type { CallOptions, FindOptions, GrowingBlob, InProgress } from '../store/store.ts'
 import { FollowedDownload } from './followed-download.ts'
 import type { PeerScores } from './peer-scores.ts'
 
@@ -57,16 +57,17 @@ export class CommitWatch {
   /**
    * Follows the download of `digest` by the local container runtime, if it is downloading it, until it is over. To be
    * called before anything of it is sent, or it may be over before it is found.
+   * @param offset of the first byte that it asks for
    * @returns what the relay disposes of at its end; undefined where nothing more can be followed
    */
-  follow(digest: Digest): FollowedDownload | undefined {
+  follow(digest: Digest, offset: number): FollowedDownload | undefined {
     const known = this.#followed.get(digest)
     if (known !== undefined && !known.unwanted.aborted) return known.join()
     if (this.#followed.size >= MAX_FOLLOWED || this.#stop.signal.aborted) return undefined
     const followed = new FollowedDownload()
     this.#followed.set(digest, followed)
     const signal = AbortSignal.any([this.#stop.signal, followed.unwanted])
-    const running = this.#run(digest, followed, { signal }).finally(() => {
+    const running = this.#run(digest, followed, { signal, awaitedFrom: offset }).finally(() => {
       if (this.#followed.get(digest) === followed) this.#followed.delete(digest)
       this.#running.delete(running)
     })
@@ -80,9 +81,10 @@ export class CommitWatch {
     await Promise.all(this.#running)
   }
 
-  async #run(digest: Digest, followed: FollowedDownload, { signal }: CallOptions): Promise<void> {
+  async #run(digest: Digest, followed: FollowedDownload, options: FindOptions): Promise<void> {
+    const { signal } = options
     try {
-      const download = await followed.look(this.#components.inProgress.find(digest, { signal }))
+      const download = await followed.look(this.#components.inProgress.find(digest, options))
       if (download === undefined) return
       try {
         if (await isCorrupt(download, { signal })) this.#blame(digest, followed)

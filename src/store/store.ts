@@ -53,6 +53,11 @@ export interface Blob {
 export interface FindOptions extends CallOptions {
   /** Also a download that nothing came for of late: it is known that somebody waits for more of it. Default: false. */
   readonly evenStalled?: boolean
+  /**
+   * Also a download of exactly so many bytes that nothing came for of late: whoever asks for what follows them is likely to
+   * be at it, and had to wait for its turn. Default: none.
+   */
+  readonly awaitedFrom?: number
 }
 
 /** Optional capability of a store: content that is being written here and now. */

@@ -151,6 +151,20 @@ export function inProgressContract(name: string, setup: () => Promise<InProgress
     await download.abort()
   })
 
+  test(`${name}: a download to which nothing came for the stall time is found by who asks for what follows it`, async () => {
+    await using fixture = await setup()
+    const download = await fixture.begin(DIGEST, CONTENT.length)
+    await download.append(CONTENT.subarray(0, HALF))
+    fixture.stall()
+    const find = (awaitedFrom: number) => fixture.inProgress.find(DIGEST, { signal: patience(), awaitedFrom })
+    assert.deepEqual([await find(0), await find(HALF - 1), await find(HALF + 1)], [undefined, undefined, undefined])
+    const growing = await find(HALF)
+    assert.ok(growing !== undefined)
+    assert.ok((await readAll(growing)).equals(CONTENT.subarray(0, HALF)))
+    await growing.close()
+    await download.abort()
+  })
+
   test(`${name}: several follow one download, and one that closes leaves the others be`, async () => {
     await using fixture = await setup()
     const download = await fixture.begin(DIGEST, CONTENT.length)

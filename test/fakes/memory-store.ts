@@ -85,10 +85,14 @@ export class MemoryStore implements Store, InProgress, Watcher {
     }
   }
 
-  async find(digest: Digest, { signal, evenStalled = false }: FindOptions): Promise<GrowingBlob | undefined> {
+  async find(
+    digest: Digest,
+    { signal, evenStalled = false, awaitedFrom }: FindOptions,
+  ): Promise<GrowingBlob | undefined> {
     signal.throwIfAborted()
     const download = this.#downloads.get(digest)
-    if (download === undefined || !(download.isLive || evenStalled)) return undefined
+    if (download === undefined) return undefined
+    if (!download.isLive && !evenStalled && download.received().length !== awaitedFrom) return undefined
     const complete = (): Buffer | undefined => this.#content.get(digest)
     return {
       size: download.size,

@@ -15,6 +15,11 @@ const FALLBACK_INTERVAL_MS = 1_000
 /** How often, and how many times, a download that has just appeared is looked at until it is written down in full. */
 const APPEAR_INTERVAL_MS = 5
 const MAX_LOOKS = 20
+/**
+ * How long nothing may have come for a download that somebody asks for the rest of. containerd 2.x begins all downloads of an
+ * image at once, and limits its requests: the last waits until others are done.
+ */
+const AWAITED_MS = 3600_000
 /** Most downloads that are followed at once, each of them by any number of readers. */
 const MAX_TAILS = 256
 
@@ -51,13 +56,13 @@ export class LiveIngests implements InProgress {
     this.#tailOptions = { stallTimeoutMs, fallbackIntervalMs, now }
   }
 
-  async find(digest: Digest, { signal, evenStalled = false }: FindOptions): Promise<GrowingBlob | undefined> {
+  async find(digest: Digest, { signal, ...wanted }: FindOptions): Promise<GrowingBlob | undefined> {
     for (let looks = 1; ; looks += 1) {
       signal.throwIfAborted()
       const { directories, isSettling } = await this.#index.find(digest)
       const staged = await Promise.all(directories.map(directory => this.#open(directory, digest)))
       const complete = staged.filter(source => source !== undefined)
-      const found = await this.#pick(complete, evenStalled)
+      const found = await this.#pick(complete, wanted)
       if (found !== undefined) return this.#follow(found)
       const isComplete = directories.length > 0 && complete.length === directories.length
       if (isComplete || !isSettling || looks === MAX_LOOKS) return undefined
@@ -78,18 +83,24 @@ export class LiveIngests implements InProgress {
     }
   }
 
-  /** The live download of which most is there, else, if that will do, the one that stalled last; closes the others. */
-  async #pick(sources: readonly TailSource[], evenStalled: boolean): Promise<TailSource | undefined> {
-    const live = sources.filter(({ data }) => this.#isLive(data.stat.mtimeMs))
-    const stalled = evenStalled ? sources.toSorted((one, other) => other.data.stat.mtimeMs - one.data.stat.mtimeMs) : []
-    const [best] = [...live.toSorted((one, other) => other.data.stat.size - one.data.stat.size), ...stalled]
+  /** The live download of which most is there, else, of those that will do, the one that stalled last; closes the others. */
+  async #pick(sources: readonly TailSource[], wanted: Omit<FindOptions, 'signal'>): Promise<TailSource | undefined> {
+    const { evenStalled = false, awaitedFrom } = wanted
+    const live = sources.filter(({ data }) => this.#isWithin(data.stat.mtimeMs, this.#tailOptions.stallTimeoutMs))
+    const stalled = sources.filter(
+      ({ data: { stat } }) => evenStalled || (stat.size === awaitedFrom && this.#isWithin(stat.mtimeMs, AWAITED_MS)),
+    )
+    const [best] = [
+      ...live.toSorted((one, other) => other.data.stat.size - one.data.stat.size),
+      ...stalled.toSorted((one, other) => other.data.stat.mtimeMs - one.data.stat.mtimeMs),
+    ]
     for (const source of sources) if (source !== best) await source.data.handle.close()
     return best
   }
 
   /** A file's time is that of its last byte, or of its creation. One in the future says that the clock was set. */
-  #isLive(mtimeMs: number): boolean {
-    return Math.abs(Date.now() - mtimeMs) < this.#tailOptions.stallTimeoutMs
+  #isWithin(mtimeMs: number, ms: number): boolean {
+    return Math.abs(Date.now() - mtimeMs) < ms
   }
 
   async #follow(source: TailSource): Promise<GrowingBlob | undefined> {
