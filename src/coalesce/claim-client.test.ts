@@ -7,6 +7,7 @@ import type { BasicAuth } from '../http/basic-auth.ts'
 import { createNodePeerClient } from '../http/node-peer-client.ts'
 import { digestOf } from '../oci/digest.ts'
 import { claimsRoute } from '../registry/claims-route.ts'
+import { systemClock } from '../routing/clock.ts'
 import type { Peer } from '../routing/router.ts'
 import { CLAIMS_PATH, type Claim, type ClaimAnswer, MAX_CLAIM_BYTES } from './claim.ts'
 import { createClaimSender } from './claim-client.ts'
@@ -61,7 +62,7 @@ test('a coordinator gets the claim, with the credentials of the mirror, and its 
   const coordinator = new Coordinator({ clock, isLive: () => true, closer: () => undefined })
   const members = { peerId: 'coordinator', find: () => undefined }
   await using at = await serve([
-    claimsRoute({ desk: new ClaimDesk({ coordinator, clock }), members, clock }, { basicAuth }),
+    claimsRoute({ desk: new ClaimDesk({ coordinator, clock }), members, clock: systemClock }, { basicAuth }),
   ])
   const { port } = at.server.address
   assert.deepEqual(await send(port), { outcome: 'granted' })

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { ManualClock } from '../../test/fakes/manual-clock.ts'
+import { ManualTime } from '../../test/fakes/manual-time.ts'
 import { serve } from '../../test/http/dispatch-rig.ts'
+import { until } from '../../test/until.ts'
 import { CLAIMS_PATH, type Claim, MAX_CLAIM_BYTES } from '../coalesce/claim.ts'
 import type { BasicAuth } from '../http/basic-auth.ts'
 import { digestOf } from '../oci/digest.ts'
@@ -17,10 +18,14 @@ const CLAIM: Claim = {
   behind: [],
   redirected: false,
 }
+const BODY = JSON.stringify(CLAIM)
+const RAW_CLAIM = `POST ${CLAIMS_PATH} HTTP/1.1\r\nhost: node\r\ncontent-length: ${BODY.length}\r\n\r\n${BODY}`
+/** What one address may claim at once. */
+const CLAIMS_AT_ONCE = 512
 const basicAuth: BasicAuth = { header: 'Basic good', verify: authorization => authorization === 'Basic good' }
 
 async function listening(options: Parameters<typeof claimsRoute>[1] = {}) {
-  const clock = new ManualClock()
+  const clock = new ManualTime()
   const claims: Claim[] = []
   const desk = {
     claim: async (claim: Claim) => {
@@ -34,13 +39,17 @@ async function listening(options: Parameters<typeof claimsRoute>[1] = {}) {
     const response = await fetch(rig.url(CLAIMS_PATH), { method: 'POST', body, headers })
     return { status: response.status, text: await response.text() }
   }
-  return { ...rig, clock, claims, post }
+  /** Uses up what this address may claim. */
+  const exhaust = async () => {
+    for (let count = 0; count < CLAIMS_AT_ONCE; count += 1) await post(BODY)
+  }
+  return { ...rig, clock, claims, post, exhaust }
 }
 
 describe('POST of a claim', () => {
   test('is answered with what the coordinator says', async () => {
     await using at = await listening()
-    const { status, text } = await at.post(JSON.stringify(CLAIM))
+    const { status, text } = await at.post(BODY)
     assert.equal(status, 200)
     assert.deepEqual(JSON.parse(text), { outcome: 'follow', parents: ['parent'], depth: 2 })
     assert.deepEqual(at.claims, [CLAIM])
@@ -81,14 +90,51 @@ describe('POST of a claim', () => {
     assert.deepEqual(at.claims, [])
   })
 
-  test('is not even read from an address that makes too many, until some time has passed', async () => {
+  test('is not looked at from an address that makes too many, until some time has passed', async () => {
     await using at = await listening()
-    for (let count = 0; count < 512; count += 1) await at.post(JSON.stringify(CLAIM))
-    assert.deepEqual(await at.post('no JSON'), { status: 200, text: '{"outcome":"refused"}' })
-    assert.equal(at.claims.length, 512)
-    at.clock.advance(10)
-    assert.equal((await at.post(JSON.stringify(CLAIM))).status, 200)
-    assert.equal(at.claims.length, 513)
+    await at.exhaust()
+    const refused = at.post('no JSON')
+    await until(() => at.clock.sleeps.length === 1)
+    at.clock.advance(500)
+    assert.deepEqual(await refused, { status: 200, text: '{"outcome":"refused"}' })
+    assert.equal(at.claims.length, CLAIMS_AT_ONCE)
+    assert.equal((await at.post(BODY)).status, 200)
+    assert.equal(at.claims.length, CLAIMS_AT_ONCE + 1)
+  })
+
+  test('that is refused is answered late, and nothing more is read from its connection by then', async () => {
+    await using at = await listening()
+    await at.exhaust()
+    using client = await at.connect()
+    client.send(RAW_CLAIM)
+    await until(() => at.clock.sleeps.length === 1)
+    // More than a connection may have waiting: it is ended once that is read.
+    client.send(RAW_CLAIM.repeat(1000))
+    let isEnded = false
+    const ending = client.ending.finally(() => {
+      isEnded = true
+    })
+    for (let others = 0; others < 10; others += 1) await fetch(at.url(CLAIMS_PATH))
+    assert.ok(!isEnded)
+    at.clock.advance(500)
+    await ending
+  })
+
+  test('is hung up on where 64 are being refused already', async () => {
+    await using at = await listening()
+    await at.exhaust()
+    const clients = await Promise.all(Array.from({ length: 64 }, () => at.connect()))
+    for (const client of clients) client.send(RAW_CLAIM)
+    await until(() => at.clock.sleeps.length === clients.length)
+    using late = await at.connect()
+    late.send(RAW_CLAIM)
+    await late.ending
+    assert.equal(late.received.length, 0)
+    at.clock.advance(500)
+    for (const client of clients) {
+      await client.receive('refused')
+      client[Symbol.dispose]()
+    }
   })
 
   test('is the only method', async () => {

@@ -13,11 +13,12 @@ import { readBody } from '../http/read-body.ts'
 import { DistributionError } from '../oci/distribution-error.ts'
 import type { Clock } from '../routing/clock.ts'
 import type { Members } from '../routing/router.ts'
+import { SlowRefusals } from './slow-refusals.ts'
 
 export interface ClaimsComponents {
   readonly desk: Pick<ClaimDesk, 'claim'>
   readonly members: Pick<Members, 'peerId' | 'find'>
-  readonly clock: Pick<Clock, 'now'>
+  readonly clock: Clock
 }
 
 /**
@@ -29,6 +30,7 @@ export function claimsRoute(
   { basicAuth }: { readonly basicAuth?: BasicAuth },
 ): Route {
   const rates = new ClaimRates({ clock })
+  const refusals = new SlowRefusals({ clock })
   const handle = async (exchange: Exchange): Promise<void> => {
     const { request } = exchange
     if (basicAuth !== undefined && !basicAuth.verify(request.headers.authorization)) {
@@ -36,7 +38,7 @@ export function claimsRoute(
     }
     const address = request.socket.remoteAddress ?? ''
     if (!rates.take(address)) {
-      await sendAnswer(exchange, REFUSED)
+      if (await refusals.hold(exchange)) await sendAnswer(exchange, REFUSED)
       return
     }
     const claim = await readClaim(exchange)

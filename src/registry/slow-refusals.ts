@@ -1,0 +1,47 @@
+import type { IncomingMessage } from 'node:http'
+import type { Exchange } from '../http/exchange.ts'
+import { readBody } from '../http/read-body.ts'
+import { Slots } from '../http/slots.ts'
+import type { Clock } from '../routing/clock.ts'
+
+/** How long one that asks too much waits to be told so. */
+const HOLD_MS = 500
+/** Connections that are held at once; more are hung up on. */
+const MAX_HELD = 64
+/** Longest body that is read and dropped. */
+const MAX_BODY_BYTES = 4096
+
+/**
+ * Holds those up who ask more than they may. To refuse costs nearly as much as to answer, so a flood that is refused at once
+ * still takes a whole core; what is not read leaves its sender waiting instead.
+ */
+export class SlowRefusals {
+  readonly #clock: Pick<Clock, 'sleep'>
+  readonly #slots = new Slots({ limit: MAX_HELD })
+
+  constructor(components: { readonly clock: Pick<Clock, 'sleep'> }) {
+    this.#clock = components.clock
+  }
+
+  /** Reads nothing more from the client of `exchange` for half a second, or hangs up: then false is returned. */
+  async hold({ request, signal }: Exchange): Promise<boolean> {
+    const { socket } = request
+    using slot = this.#slots.take()
+    // At the end of its body the parser would go on reading.
+    if (slot === undefined || !(await isRead(request))) {
+      socket.destroy()
+      return false
+    }
+    socket.pause()
+    await this.#clock.sleep(HOLD_MS, { signal })
+    socket.resume()
+    return !signal.aborted
+  }
+}
+
+async function isRead(request: IncomingMessage): Promise<boolean> {
+  return await readBody(request, MAX_BODY_BYTES).then(
+    () => true,
+    () => false,
+  )
+}
