@@ -1,4 +1,4 @@
-import type { Dirent, Stats } from 'node:fs'
+import { type Dirent, readlinkSync, type Stats } from 'node:fs'
 import { constants, type FileHandle, lstat, open, opendir, realpath } from 'node:fs/promises'
 import path from 'node:path'
 import { type Digest, type DigestAlgorithm, digestAlgorithm, digestHex } from '../../oci/digest.ts'
@@ -26,6 +26,12 @@ export interface OpenedFile {
   readonly handle: FileHandle
   readonly stat: Stats
 }
+
+/** Where Linux shows what this process has opened. */
+const OPENED = '/proc/self/fd'
+/** Real paths of content directories, as they were when last looked up. */
+const realRoots = new Map<string, string>()
+const MAX_REAL_ROOTS = 64
 
 /** How many directory entries are read at once. */
 const DIRECTORY_BATCH = 512
@@ -57,18 +63,46 @@ async function pathInside(root: string, relative: string): Promise<string | unde
  * @throws {ContentFileError} where it is there but can't be opened
  */
 export async function openInside(root: string, relative: string): Promise<OpenedFile | undefined> {
-  const real = await pathInside(root, relative)
-  if (real === undefined) return undefined
+  const file = path.join(root, relative)
   try {
     // Without O_NONBLOCK, opening a named pipe would block a thread of the pool until someone writes to it.
-    const handle = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
-    const stat = await handle.stat()
-    if (stat.isFile()) return { path: real, handle, stat }
-    await handle.close()
-    return undefined
+    const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    const opened = await known(handle, root, relative).catch(async (error: unknown) => {
+      await handle.close()
+      throw error
+    })
+    if (opened === undefined) await handle.close()
+    return opened
   } catch (error) {
     if (isMissing(error)) return undefined
-    throw new ContentFileError(real, 'cannot be opened', { cause: error })
+    throw new ContentFileError(file, 'cannot be opened', { cause: error })
+  }
+}
+
+/** Undefined where `handle` is of no regular file, or of one that lies elsewhere. */
+async function known(handle: FileHandle, root: string, relative: string): Promise<OpenedFile | undefined> {
+  const [real, stat] = await Promise.all([realPathOf(handle, root, relative), handle.stat()])
+  return real !== undefined && stat.isFile() ? { path: real, handle, stat } : undefined
+}
+
+/** The path of an open file, where that is `relative` in the content directory at `root`. */
+async function realPathOf({ fd }: FileHandle, root: string, relative: string): Promise<string | undefined> {
+  const real = openedPath(fd)
+  if (real === undefined) return await pathInside(root, relative)
+  const knownRoot = realRoots.get(root)
+  if (knownRoot !== undefined && real === path.join(knownRoot, relative)) return real
+  const realRoot = await realpath(root)
+  if (realRoots.size >= MAX_REAL_ROOTS) realRoots.clear()
+  realRoots.set(root, realRoot)
+  return real === path.join(realRoot, relative) ? real : undefined
+}
+
+/** What the kernel says, from memory, that is open as `fd`; undefined where it says nothing. */
+function openedPath(fd: number): string | undefined {
+  try {
+    return readlinkSync(path.join(OPENED, String(fd)))
+  } catch {
+    return undefined
   }
 }
 

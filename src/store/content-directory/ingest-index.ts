@@ -9,6 +9,8 @@ import { listIngests, parseIngestRef, readIngestRef } from './ingest.ts'
 const TIME_STEP_MS = 50
 /** How long a staged download may take from its directory to its last file. */
 const SETTLE_MS = 250
+/** Staged downloads whose `ref` is read at once: as many as an image often has layers. */
+const READ_AT_ONCE = 8
 
 export interface IngestIndexOptions {
   /** Whether a staged download with this `ref` counts. */
@@ -103,15 +105,18 @@ export class IngestIndex {
   }
 
   async #readRefs(): Promise<void> {
-    const { isOurs, now } = this.#options
-    for (const [directory, entry] of this.#entries) {
-      if (entry.isRead) continue
-      const { firstSeenMs } = entry
-      const ref = await readIngestRef(this.#root, directory)
-      const digest = parseIngestRef(ref)
-      const isRead = digest !== undefined || now() - firstSeenMs >= SETTLE_MS
-      this.#entries.set(directory, { firstSeenMs, digest: isOurs(ref) ? digest : undefined, isRead })
+    const unread = [...this.#entries].filter(([, { isRead }]) => !isRead)
+    for (let first = 0; first < unread.length; first += READ_AT_ONCE) {
+      await Promise.all(unread.slice(first, first + READ_AT_ONCE).map(entry => this.#readRef(...entry)))
     }
+  }
+
+  async #readRef(directory: string, { firstSeenMs }: Entry): Promise<void> {
+    const { isOurs, now } = this.#options
+    const ref = await readIngestRef(this.#root, directory)
+    const digest = parseIngestRef(ref)
+    const isRead = digest !== undefined || now() - firstSeenMs >= SETTLE_MS
+    this.#entries.set(directory, { firstSeenMs, digest: isOurs(ref) ? digest : undefined, isRead })
   }
 }
 

@@ -39,10 +39,13 @@ export function readIngestRef(root: string, directory: string): Promise<string> 
 
 /** What is staged in `directory` of the content directory at `root`; undefined where that is not (yet) written down in full. */
 export async function readIngest(root: string, directory: string): Promise<Ingest | undefined> {
-  const digest = parseIngestRef(await readIngestRef(root, directory))
-  if (digest === undefined) return undefined
-  const total = parseIngestTotal(await readField(root, path.join(directory, INGEST_FILES.total)))
-  return total === undefined ? undefined : { directory, digest, total }
+  const [ref, size] = await Promise.all([
+    readIngestRef(root, directory),
+    readField(root, path.join(directory, INGEST_FILES.total)),
+  ])
+  const digest = parseIngestRef(ref)
+  const total = parseIngestTotal(size)
+  return digest === undefined || total === undefined ? undefined : { directory, digest, total }
 }
 
 /** Directories of all downloads staged in the content directory at `root`, relative to it. */
