@@ -40,6 +40,11 @@ export interface BurstsOptions {
   readonly waitMs: number
 }
 
+export interface JoinOptions extends CallOptions {
+  /** Whether this node's own containerd is pulling the content; never rejects. Default: it is looked up. */
+  readonly isDownloading?: Promise<boolean> | undefined
+}
+
 /** Lets requests for content that nobody has yet take part in bursts. */
 export class Bursts {
   readonly #components: BurstsComponents
@@ -57,19 +62,23 @@ export class Bursts {
    * The part of one request for `digest` from `offset` on in a burst; undefined where it takes none: unless this node's own containerd is
    * pulling the content, nobody could follow this node, and whoever asked may not want all of it.
    */
-  async join(digest: Digest, offset: number, options: CallOptions): Promise<BurstPart | undefined> {
-    const { inProgress, now } = this.#components
+  async join(digest: Digest, offset: number, options: JoinOptions): Promise<BurstPart | undefined> {
     const givenUpAt = this.#givenUp.get(digest)
-    if (givenUpAt !== undefined && now() - givenUpAt < GIVEN_UP_MS) return undefined
-    const growing = await inProgress.find(digest, { ...options, awaitedFrom: offset })
-    if (growing === undefined) return undefined
-    await growing.close()
+    if (givenUpAt !== undefined && this.#components.now() - givenUpAt < GIVEN_UP_MS) return undefined
+    const { isDownloading = this.#isDownloading(digest, offset, options) } = options
+    if (!(await isDownloading)) return undefined
     return new BurstPart(this.#components, {
       ...this.#options,
       digest,
       grants: this.#grants,
       onGivenUp: () => this.#giveUp(digest),
     })
+  }
+
+  async #isDownloading(digest: Digest, offset: number, { signal }: CallOptions): Promise<boolean> {
+    const growing = await this.#components.inProgress.find(digest, { signal, awaitedFrom: offset })
+    await growing?.close()
+    return growing !== undefined
   }
 
   #giveUp(digest: Digest): void {

@@ -89,6 +89,7 @@ export class BlobRelay {
       digest,
       stall,
       headersTimeoutMs: PARENT_HEADERS_TIMEOUT_MS,
+      isDownloading: followed?.isFound,
       signal: exchange.signal,
     })
     const transfer = { path, search, guard: new StallGuard(stall, { now }), follow }

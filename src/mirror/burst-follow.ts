@@ -1,11 +1,10 @@
-import type { BurstPart, Bursts, Fault, Parent } from '../coalesce/bursts.ts'
+import type { BurstPart, Bursts, Fault, JoinOptions, Parent } from '../coalesce/bursts.ts'
 import type { FollowedTransfer, UpstreamRate } from '../coalesce/upstream-rate.ts'
 import type { PulledBody } from '../http/body.ts'
 import { PeerBusyError, PeerTimeoutError } from '../http/errors.ts'
 import { startFairTimeout } from '../http/fair-timeout.ts'
 import type { PeerResponse } from '../http/peer-client.ts'
 import type { Digest } from '../oci/digest.ts'
-import type { CallOptions } from '../routing/router.ts'
 import { PeerSlowError, PeerStallError, PeerStatusError, PeerYieldError } from './errors.ts'
 import type { PeerAnswer } from './peer-answer.ts'
 import type { PeerRequests, Question } from './peer-requests.ts'
@@ -41,6 +40,8 @@ export interface BurstFollowOptions {
   readonly stall: StallLimits
   /** Longest wait for a parent's response head; default: as long as the request may wait. */
   readonly headersTimeoutMs?: number
+  /** As in `JoinOptions`. */
+  readonly isDownloading?: Promise<boolean> | undefined
   readonly signal: AbortSignal
 }
 
@@ -69,8 +70,8 @@ export class BurstFollow implements Disposable {
 
   /** The first good answer of a parent that has more than `offset` bytes; undefined where upstream is to be asked. */
   async find<Head>(question: ParentQuestion<Head>, offset: number): Promise<PeerAnswer<Head> | undefined> {
-    const { digest, signal } = this.#options
-    const part = await this.#join(offset, { signal })
+    const { digest, signal, isDownloading } = this.#options
+    const part = await this.#join(offset, { signal, isDownloading })
     if (offset - this.#askedFrom >= this.#options.stall.minBytes) this.#stalls = this.#hasJustStalled ? 1 : 0
     this.#askedFrom = offset
     if (part === undefined || this.#hasYielded) return undefined
@@ -113,7 +114,7 @@ export class BurstFollow implements Disposable {
     this.#transfer?.[Symbol.dispose]()
   }
 
-  #join(offset: number, options: CallOptions): Promise<BurstPart | undefined> {
+  #join(offset: number, options: JoinOptions): Promise<BurstPart | undefined> {
     this.#part ??= this.#components.bursts?.join(this.#options.digest, offset, options) ?? Promise.resolve(undefined)
     return this.#part
   }

@@ -10,7 +10,7 @@ const MAX_WAIT_MS = 50
 export class FollowedDownload implements Disposable {
   readonly #suppliers = new Map<string, Peer>()
   readonly #unwanted = new AbortController()
-  readonly #looked = Promise.withResolvers<void>()
+  readonly #looked = Promise.withResolvers<boolean>()
   #relays = 0
   #isUnverified = false
 
@@ -44,12 +44,19 @@ export class FollowedDownload implements Disposable {
     return this.#isUnverified
   }
 
+  /** Whether there is such a download; resolves once that is known. */
+  get isFound(): Promise<boolean> {
+    return this.#looked.promise
+  }
+
   /** Passes `search` on, and lets those go on who wait for its end. */
-  async look<T>(search: Promise<T>): Promise<T> {
+  async look<T>(search: Promise<T | undefined>): Promise<T | undefined> {
+    let found: T | undefined
     try {
-      return await search
+      found = await search
+      return found
     } finally {
-      this.#looked.resolve()
+      this.#looked.resolve(found !== undefined)
     }
   }
 
