@@ -161,16 +161,22 @@ export class BurstFollow implements Disposable {
     this.#transfer ??= upstream?.follow()
     const transfer = this.#transfer
     return {
-      read: async body => {
-        const startedAt = now()
-        const reading = guard.read(body)
-        if (!this.#hasBegun) await this.#begun(reading, body, part)
-        const chunk = await reading
-        this.#hasBegun = true
-        const isTooSlow = transfer?.add(chunk?.length ?? 0, now() - startedAt) === true
-        if (!isTooSlow || chunk === undefined) return chunk
-        body.destroy()
-        throw new PeerSlowError()
+      watch: body => {
+        const watched = guard.watch(body)
+        return {
+          read: async () => {
+            const startedAt = now()
+            const reading = watched.read()
+            if (!this.#hasBegun) await this.#begun(reading, body, part)
+            const chunk = await reading
+            this.#hasBegun = true
+            const isTooSlow = transfer?.add(chunk?.length ?? 0, now() - startedAt) === true
+            if (!isTooSlow || chunk === undefined) return chunk
+            body.destroy()
+            throw new PeerSlowError()
+          },
+          [Symbol.dispose]: () => watched[Symbol.dispose](),
+        }
       },
     }
   }

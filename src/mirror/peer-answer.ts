@@ -1,6 +1,6 @@
 import type { PeerBody } from '../http/peer-client.ts'
 import type { Peer } from '../routing/router.ts'
-import type { BodyGuard } from './stall-guard.ts'
+import type { BodyGuard, WatchedBody } from './stall-guard.ts'
 
 export interface AnswerParts<Head> {
   readonly peer: Peer
@@ -26,6 +26,7 @@ export class PeerAnswer<Head = unknown> implements PeerBody {
   readonly peer: Peer
   readonly head: Head
   readonly #body: PeerBody
+  readonly #watched: WatchedBody
   readonly #options: AnswerOptions
   #bytes = 0
   #waitedMs = 0
@@ -35,6 +36,7 @@ export class PeerAnswer<Head = unknown> implements PeerBody {
     this.peer = parts.peer
     this.head = parts.head
     this.#body = parts.body
+    this.#watched = options.guard.watch(parts.body)
     this.#options = options
     options.signal.addEventListener('abort', this.#abandon)
     if (options.signal.aborted) this.#abandon()
@@ -45,10 +47,10 @@ export class PeerAnswer<Head = unknown> implements PeerBody {
    * @throws {PeerStallError} where it comes too slowly
    */
   async read(): Promise<Buffer | undefined> {
-    const { guard, now } = this.#options
+    const { now } = this.#options
     const startedAt = now()
     try {
-      const chunk = await guard.read(this.#body)
+      const chunk = await this.#watched.read()
       this.#waitedMs += now() - startedAt
       this.#bytes += chunk?.length ?? 0
       if (chunk === undefined) this.#settle(() => this.#options.onDone(this.#bytes, this.#waitedMs))
@@ -82,6 +84,7 @@ export class PeerAnswer<Head = unknown> implements PeerBody {
     if (this.#settled) return
     this.#settled = true
     this.#options.signal.removeEventListener('abort', this.#abandon)
+    this.#watched[Symbol.dispose]()
     report()
   }
 }

@@ -28,6 +28,8 @@ function setUp(t: TestContext) {
   const clock = new ManualClock()
   const body = new ManualBody()
   const guard = new StallGuard({ windowMs: 5000, minBytes: 100, takeoverMs: 1000 }, { now: clock.now })
+  const watched = guard.watch(body)
+  t.after(() => watched[Symbol.dispose]())
   const pass = (ms: number) => {
     for (let passed = 0; passed < ms; passed += 1) {
       clock.advance(1)
@@ -36,7 +38,7 @@ function setUp(t: TestContext) {
   }
   /** Reads and has `bytes` come after `ms`; resolves with their number. */
   const bring = async (bytes: number, ms = 0) => {
-    const chunk = guard.read(body)
+    const chunk = watched.read()
     pass(ms)
     body.bring(bytes)
     return (await chunk)?.length ?? 0
@@ -44,7 +46,7 @@ function setUp(t: TestContext) {
   /** Reads and has nothing come; the error, at the end of `ms` and no sooner. */
   const stall = async (ms: number) => {
     let given: unknown
-    const chunk = guard.read(body).catch((error: unknown) => {
+    const chunk = watched.read().catch((error: unknown) => {
       given = error
     })
     pass(ms - 1)
@@ -54,7 +56,7 @@ function setUp(t: TestContext) {
     await chunk
     return given
   }
-  return { body, guard, pass, bring, stall }
+  return { body, guard, watched, pass, bring, stall }
 }
 
 describe('StallGuard', () => {
@@ -105,8 +107,8 @@ describe('StallGuard', () => {
   })
 
   test('counts the time that was spent on a body that broke off', async t => {
-    const { body, guard, pass, stall } = setUp(t)
-    const chunk = guard.read(body)
+    const { body, watched, pass, stall } = setUp(t)
+    const chunk = watched.read()
     pass(4000)
     body.destroy()
     await assert.rejects(chunk)

@@ -1,5 +1,5 @@
 import type { PulledBody } from '../http/body.ts'
-import { startFairTimeout } from '../http/fair-timeout.ts'
+import { RepeatedFairTimeout } from '../http/repeated-fair-timeout.ts'
 import { PeerStallError } from './errors.ts'
 
 /** The least that the bodies of one response must bring. */
@@ -11,13 +11,18 @@ export interface StallLimits {
   readonly takeoverMs: number
 }
 
+/** A body that is watched as it is read, until this is disposed of. */
+export interface WatchedBody extends Disposable {
+  /**
+   * Reads from the body.
+   * @throws where too little came; the body is destroyed then
+   */
+  read(): Promise<Buffer | undefined>
+}
+
 /** Watches bodies as they are read. */
 export interface BodyGuard {
-  /**
-   * Reads from `body`.
-   * @throws where too little came; `body` is destroyed then
-   */
-  read(body: PulledBody): Promise<Buffer | undefined>
+  watch(body: PulledBody): WatchedBody
 }
 
 /**
@@ -39,33 +44,47 @@ export class StallGuard implements BodyGuard {
     this.#now = options.now
   }
 
+  get #allowedMs(): number {
+    const { windowMs, takeoverMs } = this.#limits
+    return this.#stalls === 0 ? windowMs : windowMs + takeoverMs
+  }
+
   /** Whether the client has been held as long as it may: a peer has stalled that should have taken over from one. */
   get exhausted(): boolean {
     return this.#stalls > 1
   }
 
-  /**
-   * Reads from `body`.
-   * @throws {PeerStallError} where too little came; `body` is destroyed then
-   */
-  async read(body: PulledBody): Promise<Buffer | undefined> {
-    const { windowMs, takeoverMs } = this.#limits
-    const allowedMs = this.#stalls === 0 ? windowMs : windowMs + takeoverMs
-    const startedAt = this.#now()
-    const stalled = Promise.withResolvers<never>()
-    using _timeout = startFairTimeout(Math.max(0, allowedMs - this.#waitedMs), () => {
-      this.#stalls += 1
-      stalled.reject(new PeerStallError(this.#bytes, allowedMs))
-      body.destroy()
+  /** What is returned throws {@link PeerStallError} where too little came. */
+  watch(body: PulledBody): WatchedBody {
+    let allowedMs = 0
+    let stall: PeerStallError | undefined
+    const timeout = new RepeatedFairTimeout({
+      now: this.#now,
+      onTimeout: () => {
+        this.#stalls += 1
+        stall = new PeerStallError(this.#bytes, allowedMs)
+        body.destroy()
+      },
     })
-    let bytes = 0
-    try {
-      const chunk = await Promise.race([stalled.promise, body.read()])
-      bytes = chunk?.length ?? 0
-      return chunk
-    } finally {
-      this.addWait(this.#now() - startedAt)
-      this.#add(bytes)
+    return {
+      read: async () => {
+        allowedMs = this.#allowedMs
+        const startedAt = this.#now()
+        timeout.begin(Math.max(0, allowedMs - this.#waitedMs))
+        let bytes = 0
+        try {
+          const chunk = await body.read()
+          bytes = chunk?.length ?? 0
+          return chunk
+        } catch (error) {
+          throw stall ?? error
+        } finally {
+          timeout.end()
+          this.addWait(this.#now() - startedAt)
+          this.#add(bytes)
+        }
+      },
+      [Symbol.dispose]: () => timeout[Symbol.dispose](),
     }
   }
 
