@@ -2,6 +2,7 @@ import type { BufferPool } from './buffer-pool.ts'
 import { PeerBodyError } from './errors.ts'
 import type { PeerBody } from './peer-client.ts'
 import type { ByteReader, PeerConnection } from './peer-connection.ts'
+import type { TurnBudget } from './turn-budget.ts'
 
 /**
  * How long the kernel gathers bytes after it had fewer than a buffer takes. At the pace of a network it has a few packets
@@ -13,6 +14,8 @@ const GATHER_MS = 4
 export interface PooledPeerBodyComponents {
   readonly connection: PeerConnection
   readonly buffers: BufferPool
+  /** Bounds what it reads, together with others, without a pause. */
+  readonly turns: TurnBudget
 }
 
 export interface PooledPeerBodyOptions {
@@ -41,12 +44,13 @@ interface PendingRead {
 export class PooledPeerBody implements PeerBody, ByteReader {
   readonly #connection: PeerConnection
   readonly #buffers: BufferPool
+  readonly #turns: TurnBudget
   readonly #options: PooledPeerBodyOptions
   #left: number
   /** A copy of what came with the head, until it is read. */
   #first: Buffer | undefined
   #buffer: Buffer | undefined
-  /** When the kernel will have gathered enough; milliseconds of the process's monotonic clock. */
+  /** When the kernel will have gathered enough; milliseconds of the process's monotonic clock. 0: it has. */
   #gatheredAt = 0
   #gathering: NodeJS.Timeout | undefined
   /** Writers that still use the last chunk. */
@@ -55,10 +59,11 @@ export class PooledPeerBody implements PeerBody, ByteReader {
   #failure: { readonly error: unknown } | undefined
   #done = false
 
-  constructor({ connection, buffers }: PooledPeerBodyComponents, options: PooledPeerBodyOptions) {
+  constructor({ connection, buffers, turns }: PooledPeerBodyComponents, options: PooledPeerBodyOptions) {
     const { first, lengthBytes, signal } = options
     this.#connection = connection
     this.#buffers = buffers
+    this.#turns = turns
     this.#options = options
     this.#first = first.length === 0 ? undefined : Buffer.from(first.subarray(0, lengthBytes))
     this.#left = lengthBytes - (this.#first?.length ?? 0)
@@ -104,9 +109,10 @@ export class PooledPeerBody implements PeerBody, ByteReader {
     }
     return new Promise((resolve, reject) => {
       this.#pending = { resolve, reject }
-      const gatherMs = this.#gatheredAt - performance.now()
-      if (gatherMs > 0) this.#gathering = setTimeout(() => this.#connection.resume(), gatherMs)
-      else this.#connection.resume()
+      const gatherMs = this.#gatheredAt === 0 ? 0 : this.#gatheredAt - performance.now()
+      this.#gatheredAt = 0
+      if (gatherMs > 0) this.#gathering = setTimeout(this.#resume, gatherMs)
+      else this.#turns.whenDue(this.#resume)
     })
   }
 
@@ -122,6 +128,11 @@ export class PooledPeerBody implements PeerBody, ByteReader {
     if (this.#done) return
     this.#fail(new PeerBodyError(this.#options.peer))
     this.#finish()
+  }
+
+  readonly #resume = (): void => {
+    // By then the connection may be another body's.
+    if (this.#pending !== undefined) this.#connection.resume()
   }
 
   readonly #abort = (): void => {

@@ -18,6 +18,7 @@ import { until } from '../../test/until.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { PeerBodyError, PeerResponseError } from './errors.ts'
 import { createPooledPeerClient } from './pooled-peer-client.ts'
+import { TurnBudget } from './turn-budget.ts'
 
 const create: CreatePeerClient = ({ log }, clientOptions) =>
   createPooledPeerClient({ log, buffers: new BufferPool() }, clientOptions)
@@ -118,6 +119,30 @@ describe('the pooled peer client', () => {
     assert.equal(buffers.usedBytes, 128 * 1024)
     await readAll(body)
     assert.equal(buffers.usedBytes, 0)
+  })
+
+  it('lets others have the event loop between two buffers of a body, once the turn is used up', async t => {
+    const lengthBytes = 32 * 1024 * 1024
+    const peer = await startPeer(t, socket => {
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${lengthBytes}\r\n\r\n`)
+      socket.write(Buffer.alloc(lengthBytes))
+    })
+    const turns = new TurnBudget({ turnMs: 0 })
+    const client = createPooledPeerClient({ buffers: new BufferPool(), turns })
+    t.after(() => client.close())
+    const { body } = await client.request(askFor(peer.endpoint), options)
+    let turn = 0
+    let counting = setImmediate(function count() {
+      turn += 1
+      counting = setImmediate(count)
+    })
+    t.after(() => clearImmediate(counting))
+    // It came with the head.
+    await body.read()
+    for (let last = -1, chunk = await body.read(); chunk !== undefined; chunk = await body.read()) {
+      assert.ok(turn > last, 'two buffers came in one turn')
+      last = turn
+    }
   })
 
   it('hands on what has come where no more comes', async t => {

@@ -12,11 +12,14 @@ import { PeerSlots } from './peer-slots.ts'
 import { PooledPeerBody } from './pooled-peer-body.ts'
 import { formatRequestHead } from './request-head.ts'
 import { type ParsedHead, ResponseHeadParser } from './response-head-parser.ts'
+import { TurnBudget } from './turn-budget.ts'
 
 export interface PooledPeerClientComponents {
   /** Bodies are read into these. */
   readonly buffers: BufferPool
   readonly log?: Log | undefined
+  /** Bounds what all bodies together read without a pause. Default: one of its own. */
+  readonly turns?: TurnBudget
 }
 
 export interface PooledPeerClientOptions {
@@ -55,10 +58,15 @@ class PooledPeerClient implements PeerClient {
   readonly #headers: Readonly<Record<string, string>>
   readonly #slots: PeerSlots
   readonly #connections = new KeptConnections()
+  readonly #turns: TurnBudget
 
-  constructor({ buffers, log }: PooledPeerClientComponents, options: PooledPeerClientOptions) {
+  constructor(
+    { buffers, log, turns = new TurnBudget() }: PooledPeerClientComponents,
+    options: PooledPeerClientOptions,
+  ) {
     this.#buffers = buffers
     this.#log = log
+    this.#turns = turns
     this.#headers = options.basicAuth === undefined ? {} : { authorization: options.basicAuth.header }
     this.#slots = new PeerSlots(options.maxConnectionsPerPeer)
   }
@@ -80,7 +88,7 @@ class PooledPeerClient implements PeerClient {
     )
     const open: Asking['open'] = (connection, { head, rest }) =>
       new PooledPeerBody(
-        { connection, buffers: this.#buffers },
+        { connection, buffers: this.#buffers, turns: this.#turns },
         {
           peer,
           signal,
