@@ -13,7 +13,14 @@ function overlap(a: Buffer, b: Buffer): boolean {
 
 describe('BufferPool', () => {
   it('gives large buffers while few are in use', () => {
-    assert.equal(new BufferPool().acquire(100 * MiB).length, 512 * KiB)
+    assert.equal(new BufferPool().acquire(100 * MiB).length, MiB)
+  })
+
+  it('gives all of a few the largest, and leaves most of the budget to those that come later', () => {
+    const pool = new BufferPool()
+    const sizes = Array.from({ length: 48 }, () => pool.acquire(100 * MiB).length)
+    assert.deepEqual(sizes.slice(0, 5), [MiB, MiB, MiB, MiB, 512 * KiB])
+    assert.ok((sizes.at(-1) ?? 0) >= 64 * KiB)
   })
 
   it('gives no larger a buffer than is useful', () => {
@@ -52,10 +59,10 @@ describe('BufferPool', () => {
   })
 
   it('makes large buffers of small ones that were released', () => {
-    const pool = new BufferPool({ budgetBytes: 8 * MiB })
+    const pool = new BufferPool({ budgetBytes: 16 * MiB })
     const small = Array.from({ length: 500 }, () => pool.acquire(1))
     for (const buffer of small.toReversed()) pool.release(buffer)
-    assert.equal(pool.acquire(MiB).length, 512 * KiB)
+    assert.equal(pool.acquire(MiB).length, MiB)
   })
 
   it('goes on with small buffers once its budget is spent', () => {
@@ -69,10 +76,10 @@ describe('BufferPool', () => {
   it('holds no memory a while after the last buffer was released', async () => {
     const pool = new BufferPool({ trimIntervalMs: 1 })
     const { buffer: memory } = pool.acquire(MiB)
-    const buffer = Buffer.from(memory, 4080, 512 * KiB)
+    const buffer = Buffer.from(memory, 4080, MiB)
     pool.release(buffer)
     await until(() => memory.byteLength === 0)
-    assert.equal(pool.acquire(MiB).length, 512 * KiB)
+    assert.equal(pool.acquire(MiB).length, MiB)
   })
 
   it('never has memory in use twice, and counts what is in use', () => {

@@ -4,13 +4,16 @@ import { BufferArena } from './buffer-arena.ts'
 const MIN_BUFFER_BYTES = 16 * 1024
 
 /** Buffers are at most this large: beyond it, throughput gains nothing. */
-const MAX_BUFFER_BYTES = 512 * 1024
+const MAX_BUFFER_BYTES = 1024 * 1024
 
 /** What the buffers in use may take together; as they approach it, buffers get smaller. */
 const BUDGET_BYTES = 16 * 1024 * 1024
 
 /** A new buffer takes at most this part of what is left of the budget. */
 const SHARE = 16
+
+/** Up to this part of the budget in use, a new buffer may take as much as the first one: a few transfers fill it. */
+const FEW = 4
 
 /** How often it is looked whether the pool is idle, and its memory better given back. */
 const TRIM_INTERVAL_MS = 10_000
@@ -24,9 +27,9 @@ export interface BufferPoolOptions {
 
 /**
  * Large buffers that are used again, under one byte budget. Few transfers get large buffers, many get small ones: a
- * buffer is at most a sixteenth of what is left of the budget. Nobody ever waits for a buffer: with the budget spent
- * they are {@link MIN_BUFFER_BYTES}, so the overrun is bounded by the number of connections. A pool that nobody uses
- * holds no memory.
+ * buffer is at most a sixteenth of what is left of the budget, or of all of it while less than a quarter is used. Nobody
+ * ever waits for a buffer: with the budget spent they are {@link MIN_BUFFER_BYTES}, so the overrun is bounded by the number
+ * of connections. A pool that nobody uses holds no memory.
  */
 export class BufferPool {
   readonly #budgetBytes: number
@@ -57,7 +60,8 @@ export class BufferPool {
 
   /** A buffer of unspecified content, at most as large as is useful for `wantedBytes`. Must be released. */
   acquire(wantedBytes: number): Buffer {
-    const limit = Math.min(MAX_BUFFER_BYTES, (this.#budgetBytes - this.usedBytes) / SHARE)
+    const used = this.usedBytes < this.#budgetBytes / FEW ? 0 : this.usedBytes
+    const limit = Math.min(MAX_BUFFER_BYTES, (this.#budgetBytes - used) / SHARE)
     let size = MIN_BUFFER_BYTES
     while (size * 2 <= limit && size < wantedBytes) size *= 2
     const buffer = this.#arena.lend(size)

@@ -76,7 +76,7 @@ describe('sendBlob', () => {
     await stuck.promise
     client.socket.destroy()
     assert.ok(errorOf(await server.outcome) instanceof ClientGoneError)
-    assert.equal(Math.max(...usedBytes), 2 * 512 * KiB)
+    assert.equal(Math.max(...usedBytes), 2 * 1024 * KiB)
     assert.equal(buffers.usedBytes, 0)
   })
 
