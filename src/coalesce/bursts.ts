@@ -59,8 +59,8 @@ export class Bursts {
   }
 
   /**
-   * The part of one request for `digest` from `offset` on in a burst; undefined where it takes none: unless this node's own containerd is
-   * pulling the content, nobody could follow this node, and whoever asked may not want all of it.
+   * The part of one request for `digest` from `offset` on in a burst; undefined where it takes none: unless this node's own
+   * containerd is pulling the content, nobody could follow this node, and whoever asked may not want all of it.
    */
   async join(digest: Digest, offset: number, options: JoinOptions): Promise<BurstPart | undefined> {
     const givenUpAt = this.#givenUp.get(digest)

@@ -50,7 +50,7 @@ export class PooledPeerBody implements PeerBody, ByteReader {
   /** A copy of what came with the head, until it is read. */
   #first: Buffer | undefined
   #buffer: Buffer | undefined
-  /** When the kernel will have gathered enough; milliseconds of the process's monotonic clock. 0: it has. */
+  /** When the kernel will have gathered enough; milliseconds of the process's monotonic clock. */
   #gatheredAt = 0
   #gathering: NodeJS.Timeout | undefined
   /** Writers that still use the last chunk. */
@@ -109,8 +109,7 @@ export class PooledPeerBody implements PeerBody, ByteReader {
     }
     return new Promise((resolve, reject) => {
       this.#pending = { resolve, reject }
-      const gatherMs = this.#gatheredAt === 0 ? 0 : this.#gatheredAt - performance.now()
-      this.#gatheredAt = 0
+      const gatherMs = this.#gatheredAt - performance.now()
       if (gatherMs > 0) this.#gathering = setTimeout(this.#resume, gatherMs)
       else this.#turns.whenDue(this.#resume)
     })

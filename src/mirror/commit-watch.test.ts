@@ -159,6 +159,18 @@ describe('CommitWatch', () => {
     assert.equal(endless.watch.following, 1)
   })
 
+  test('tells the first relay of a download whether there is one, and no later one', async () => {
+    await using at = setUp()
+    at.store.begin(digest, content.length)
+    using first = at.watch.follow(digest, 0)
+    assert.equal(await first?.isFound, true)
+    using later = at.watch.follow(digest, 0)
+    assert.ok(later !== undefined)
+    assert.equal(later.isFound, undefined)
+    using none = at.watch.follow(digestOf(Buffer.from('another')), 0)
+    assert.equal(await none?.isFound, false)
+  })
+
   test('waits through silences, but not for ever', async () => {
     let waits = 0
     let closed = 0

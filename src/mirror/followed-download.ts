@@ -12,11 +12,13 @@ export class FollowedDownload implements Disposable {
   readonly #unwanted = new AbortController()
   readonly #looked = Promise.withResolvers<boolean>()
   #relays = 0
+  #joined = 0
   #isUnverified = false
 
   /** One more relay supplies the download. */
   join(): this {
     this.#relays += 1
+    this.#joined += 1
     return this
   }
 
@@ -44,9 +46,12 @@ export class FollowedDownload implements Disposable {
     return this.#isUnverified
   }
 
-  /** Whether there is such a download; resolves once that is known. */
-  get isFound(): Promise<boolean> {
-    return this.#looked.promise
+  /**
+   * Whether there is such a download, once that is known. Undefined for all relays but the first, which is told as it joins: what
+   * was found then may have been left since.
+   */
+  get isFound(): Promise<boolean> | undefined {
+    return this.#joined === 1 ? this.#looked.promise : undefined
   }
 
   /** Passes `search` on, and lets those go on who wait for its end. */

@@ -1,18 +1,17 @@
 import type { IncomingMessage } from 'node:http'
+import { MAX_CLAIM_BYTES } from '../coalesce/claim.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { readBody } from '../http/read-body.ts'
 import { Slots } from '../http/slots.ts'
 import type { Clock } from '../routing/clock.ts'
 
-/** How long one that asks too much waits to be told so. */
+/** How long one that claims too much waits to be told so. */
 const HOLD_MS = 500
 /** Connections that are held at once; more are hung up on. */
 const MAX_HELD = 64
-/** Longest body that is read and dropped. */
-const MAX_BODY_BYTES = 4096
 
 /**
- * Holds those up who ask more than they may. To refuse costs nearly as much as to answer, so a flood that is refused at once
+ * Holds those up who claim more than they may. To refuse costs nearly as much as to answer, so a flood that is refused at once
  * still takes a whole core; what is not read leaves its sender waiting instead.
  */
 export class SlowRefusals {
@@ -40,7 +39,7 @@ export class SlowRefusals {
 }
 
 async function isRead(request: IncomingMessage): Promise<boolean> {
-  return await readBody(request, MAX_BODY_BYTES).then(
+  return await readBody(request, MAX_CLAIM_BYTES).then(
     () => true,
     () => false,
   )

@@ -29,9 +29,6 @@ export interface OpenedFile {
 
 /** Where Linux shows what this process has opened. */
 const OPENED = '/proc/self/fd'
-/** Real paths of content directories, as they were when last looked up. */
-const realRoots = new Map<string, string>()
-const MAX_REAL_ROOTS = 64
 
 /** How many directory entries are read at once. */
 const DIRECTORY_BATCH = 512
@@ -89,12 +86,7 @@ async function known(handle: FileHandle, root: string, relative: string): Promis
 async function realPathOf({ fd }: FileHandle, root: string, relative: string): Promise<string | undefined> {
   const real = openedPath(fd)
   if (real === undefined) return await pathInside(root, relative)
-  const knownRoot = realRoots.get(root)
-  if (knownRoot !== undefined && real === path.join(knownRoot, relative)) return real
-  const realRoot = await realpath(root)
-  if (realRoots.size >= MAX_REAL_ROOTS) realRoots.clear()
-  realRoots.set(root, realRoot)
-  return real === path.join(realRoot, relative) ? real : undefined
+  return real === path.join(await realpath(root), relative) ? real : undefined
 }
 
 /** What the kernel says, from memory, that is open as `fd`; undefined where it says nothing. */
