@@ -122,9 +122,10 @@ function spread(values: readonly number[]): readonly string[] {
 
 async function measureLatency(stage: Stage): Promise<void> {
   progress('lone cold pulls')
-  const { waitsMs, pullMs } = await loneColdPulls(stage)
+  const { waitsMs, bareWaitsMs, pullMs } = await loneColdPulls(stage)
   const rows = [
     [`a request's wait for the mirror's “not here” (${waitsMs.length})`, ...spread(waitsMs)],
+    [`a request's wait for a server that only says so (${bareWaitsMs.length})`, ...spread(bareWaitsMs)],
     [`a whole pull by the mirror (${pullMs.mirror.length})`, ...spread(pullMs.mirror)],
     [`a whole pull directly (${pullMs.direct.length})`, ...spread(pullMs.direct)],
   ]

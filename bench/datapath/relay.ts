@@ -3,8 +3,13 @@ import { median, table } from '../statistics.ts'
 import type { Bench } from './scenario.ts'
 import { type Server, type ServerOptions, startDockerRegistry, startNginx, startSpegelRelay } from './server.ts'
 
-const CONNECTIONS = 4
-const REQUESTS = 8
+/** Loads: a few clients at a time, and more than there are large buffers for. */
+const LOADS = [
+  { connections: 4, requests: 8 },
+  { connections: 48, requests: 48 },
+]
+
+type Concurrency = (typeof LOADS)[number]
 
 interface Sample {
   readonly cpuPerGB: number
@@ -31,24 +36,48 @@ export async function relay(bench: Bench): Promise<string> {
     const url = `http://${registry.host}:${registry.port}`
     servers.push(await startDockerRegistry({ kind: 'server', url }, options))
   } else missing.push('docker-registry')
-  const rows: Row[] = servers.map(server => ({ server, samples: [] }))
-  for (const { server } of rows) await measure(bench, server)
-  for (let round = 0; round < bench.rounds; round++) {
-    for (const { server, samples } of rows) samples.push(await measure(bench, server))
-  }
-  return await report(rows, missing)
+  const parts: string[] = []
+  for (const load of LOADS) parts.push(await relayAtOnce(bench, servers, load))
+  return [...parts, ...missing.map(program => `Skipped: ${program} is not installed.`)].join('\n\n')
 }
 
-async function measure({ drain, content }: Bench, server: Server): Promise<Sample> {
+async function relayAtOnce(bench: Bench, servers: readonly Server[], load: Concurrency): Promise<string> {
+  const rows: Row[] = servers.map(server => ({ server, samples: [] }))
+  for (const { server } of rows) await measure(bench, server, load)
+  const before = await loopDelays(servers)
+  for (let round = 0; round < bench.rounds; round++) {
+    for (const { server, samples } of rows) samples.push(await measure(bench, server, load))
+  }
+  const after = await loopDelays(servers)
+  const [all, over20, over50] = after.map((count, index) => count - (before[index] ?? 0))
+  const delays = `Of ${all} samples of our event loop's delay, ${over20} were over 20 ms and ${over50} over 50 ms.`
+  return `${await report(rows, load)}\n\n${delays}`
+}
+
+/** Of the servers that tell: samples of their event loop's delay, and how many were over 20 and 50 ms. */
+async function loopDelays(servers: readonly Server[]): Promise<readonly number[]> {
+  const url = servers.find(({ metricsUrl }) => metricsUrl !== undefined)?.metricsUrl ?? ''
+  const text = await (await fetch(url)).text()
+  const upTo = (le: string): number =>
+    Number(new RegExp(`^spegel_event_loop_block_seconds_bucket\\{le="${le}"\\} (\\d+)$`, 'm').exec(text)?.[1])
+  const all = upTo('\\+Inf')
+  return [all, all - upTo('0\\.02'), all - upTo('0\\.05')]
+}
+
+async function measure(
+  { drain, content }: Bench,
+  server: Server,
+  { connections, requests }: Concurrency,
+): Promise<Sample> {
   const before = await cpuMs(server.pid)
-  const load = { server, target: content.layer.target, connections: CONNECTIONS, requests: REQUESTS }
+  const load = { server, target: content.layer.target, connections, requests }
   const { bytes, seconds, completed } = await drain.run(load)
-  if (completed !== REQUESTS) throw new Error(`${server.name} completed ${completed} of ${REQUESTS} requests`)
+  if (completed !== requests) throw new Error(`${server.name} completed ${completed} of ${requests} requests`)
   const used = (await cpuMs(server.pid)) - before
   return { cpuPerGB: used / 1000 / (bytes / 1e9), gbPerSecond: bytes / 1e9 / seconds }
 }
 
-async function report(rows: readonly Row[], missing: readonly string[]): Promise<string> {
+async function report(rows: readonly Row[], { connections }: Concurrency): Promise<string> {
   const cpu = ({ samples }: Row): number => median(samples.map(({ cpuPerGB }) => cpuPerGB))
   const reference = rows.find(({ server }) => server.name === 'nginx proxy')
   const lines = await Promise.all(
@@ -58,6 +87,6 @@ async function report(rows: readonly Row[], missing: readonly string[]): Promise
       return [row.server.name, cpu(row).toFixed(3), ratio, speed, (await peakMiB(row.server.pid)).toFixed(0)]
     }),
   )
-  const head = ['relay a blob, 4 at a time', 'CPU-s/GB', '× nginx proxy', 'GB/s', 'peak RSS, MiB']
-  return [table(head, lines), ...missing.map(program => `Skipped: ${program} is not installed.`)].join('\n')
+  const head = [`relay a blob, ${connections} at a time`, 'CPU-s/GB', '× nginx proxy', 'GB/s', 'peak RSS, MiB']
+  return table(head, lines)
 }

@@ -15,6 +15,8 @@ export interface Server {
   readonly host: string
   readonly port: number
   readonly pid: number
+  /** Ours alone. */
+  readonly metricsUrl?: string
 }
 
 export interface ServerOptions {
@@ -71,7 +73,8 @@ async function startNode(
     ...(bootstrap === undefined ? [] : [`--static-bootstrap-peers=${bootstrap}`]),
     `--basic-auth-dir=${root}/none`,
   ]
-  return await start('spegel', { command, host, port: ports.registry, probe: '/readyz' }, { stack, memory })
+  const node = await start('spegel', { command, host, port: ports.registry, probe: '/readyz' }, { stack, memory })
+  return { ...node, metricsUrl: `http://${host}:${ports.metrics}/metrics` }
 }
 
 /** nginx as one process without a master. `sendfile` concerns files, buffers of 8 × 256 KiB what is proxied. */
