@@ -134,5 +134,6 @@ test('a host that sends another range than was asked for is passed over', async 
   })
   await scene.pull()
   await assertPulled(scene.into)
-  assert.match(scene.upstream.requests.at(-1)?.headers.range ?? '', /^bytes=[1-9][0-9]*-$/)
+  const rest = scene.upstream.requests.findLast(({ url }) => url.includes(digestOf(largeLayer)))
+  assert.match(rest?.headers.range ?? '', /^bytes=[1-9][0-9]*-$/)
 })
