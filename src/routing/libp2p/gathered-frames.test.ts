@@ -56,6 +56,17 @@ test('a frame that only grants room waits for the next one, but not for long', a
   assert.deepEqual(noted.messages[1], [...ROOM])
 })
 
+test('a frame that only grants room is written at once where the room adds up', async () => {
+  const { noted, connection } = gather()
+  const half = Uint8Array.of(0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0x80, 0)
+  connection.send(half)
+  assert.deepEqual(noted.messages, [])
+  connection.send(half)
+  assert.deepEqual(noted.messages, [[...half, ...half]])
+  connection.send(half)
+  assert.equal(noted.messages.length, 1)
+})
+
 test('much is written at once, and who writes hears whether the connection takes more', () => {
   const { noted, connection } = gather()
   assert.equal(connection.send(new Uint8Array(70_000)), true)

@@ -2,11 +2,14 @@ import type { MessageStream, StreamMuxerFactory } from '@libp2p/interface'
 
 /** Gathered bytes beyond which nothing more is waited for. */
 const MAX_GATHERED_BYTES = 64 * 1024
-/** Longest time that a window update waits for other frames to go with. A peer has 256 KiB to send meanwhile. */
-const MAX_WAIT_MS = 20
+/** Longest time that a window update waits for other frames to go with. */
+const MAX_WAIT_MS = 1000
+/** Room that is granted at once, without waiting. A peer has 256 KiB to send until it needs some. */
+const MAX_OWED_BYTES = 64 * 1024
 /** Layout of yamux frames: https://github.com/hashicorp/yamux/blob/master/spec.md#framing */
 const HEADER_BYTES = 12
 const WINDOW_UPDATE = 1
+const DELTA_OFFSET = 8
 
 type CreateFactory<Components> = (components: Components) => StreamMuxerFactory
 type Data = Parameters<MessageStream['send']>[0]
@@ -41,6 +44,8 @@ class GatheredFrames {
   readonly #send: MessageStream['send']
   #chunks: Uint8Array[] = []
   #bytes = 0
+  /** Room that waits to be granted. */
+  #owedBytes = 0
   #isDue = false
   #timer: NodeJS.Timeout | undefined
 
@@ -53,8 +58,10 @@ class GatheredFrames {
   add(frame: Data): boolean {
     this.#chunks.push(...(frame instanceof Uint8Array ? [frame] : frame))
     this.#bytes += frame.byteLength
-    if (this.#bytes > MAX_GATHERED_BYTES) this.flush()
-    else if (isWindowUpdate(frame)) this.#timer ??= setTimeout(() => this.flush(), MAX_WAIT_MS).unref()
+    const grantedBytes = roomGranted(frame)
+    this.#owedBytes += grantedBytes
+    if (this.#bytes > MAX_GATHERED_BYTES || this.#owedBytes >= MAX_OWED_BYTES) this.flush()
+    else if (grantedBytes > 0) this.#timer ??= setTimeout(() => this.flush(), MAX_WAIT_MS).unref()
     else if (!this.#isDue) {
       this.#isDue = true
       queueMicrotask(() => this.flush())
@@ -75,11 +82,13 @@ class GatheredFrames {
     this.#isDue = false
     this.#chunks = []
     this.#bytes = 0
+    this.#owedBytes = 0
   }
 }
 
-/** Whether `frame` does nothing but grant room: those that open or end a stream have flags. */
-function isWindowUpdate(frame: Data): boolean {
-  if (!(frame instanceof Uint8Array) || frame.length !== HEADER_BYTES) return false
-  return frame[1] === WINDOW_UPDATE && frame[2] === 0 && frame[3] === 0
+/** How much room `frame` grants, where it does nothing else: those that open or end a stream have flags. Else 0. */
+function roomGranted(frame: Data): number {
+  if (!(frame instanceof Uint8Array) || frame.length !== HEADER_BYTES) return 0
+  const isUpdate = frame[1] === WINDOW_UPDATE && frame[2] === 0 && frame[3] === 0
+  return isUpdate ? Buffer.from(frame.buffer, frame.byteOffset, HEADER_BYTES).readUInt32BE(DELTA_OFFSET) : 0
 }
