@@ -18,7 +18,7 @@ import { PendingChanges } from './pending-changes.ts'
 import type { Containerd, ContainerdEvent, ContentAccess } from './services.ts'
 
 /** How long a change is left alone, so that one look covers what comes in a burst. */
-const SETTLE_MS = 50
+const SETTLE_MS = 250
 /** A look is followed by at least this many times its own duration without one. */
 const REST_PER_LOOK = 4
 /** But by no longer a rest: what is gone has to be withdrawn soon. */
