@@ -72,6 +72,9 @@ export class CoalescedPulls {
         if (size === undefined) return undefined
         return { size, read: async () => 0, waitPast: async () => 'grown' as const, close: async () => {} }
       },
+      async sizeOf(digest: Digest) {
+        return downloads.get(digest)?.blob.size
+      },
     }
     const now = (): number => cluster.clock.now()
     this.#bursts.set(machine, new Bursts({ inProgress, claimant, metrics, log, now }, { waitMs: WAIT_MS }))

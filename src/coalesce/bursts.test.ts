@@ -48,7 +48,7 @@ async function scene() {
     },
   })
   const growing = { size: 1, read: async () => 0, waitPast: async () => 'stalled' as const, close: async () => {} }
-  const inProgress = { find: async () => growing }
+  const inProgress = { find: async () => growing, sizeOf: async () => growing.size }
   const metrics = createMetrics()
   const log = new MemoryLog()
   const components = { inProgress, claimant, metrics, log, now: () => clock.now() }

@@ -40,11 +40,6 @@ export interface BurstsOptions {
   readonly waitMs: number
 }
 
-export interface JoinOptions extends CallOptions {
-  /** Whether this node's own containerd is pulling the content; never rejects. Default: it is looked up. */
-  readonly isDownloading?: Promise<boolean> | undefined
-}
-
 /** Lets requests for content that nobody has yet take part in bursts. */
 export class Bursts {
   readonly #components: BurstsComponents
@@ -62,23 +57,19 @@ export class Bursts {
    * The part of one request for `digest` from `offset` on in a burst; undefined where it takes none: unless this node's own
    * containerd is pulling the content, nobody could follow this node, and whoever asked may not want all of it.
    */
-  async join(digest: Digest, offset: number, options: JoinOptions): Promise<BurstPart | undefined> {
+  async join(digest: Digest, offset: number, { signal }: CallOptions): Promise<BurstPart | undefined> {
+    const { inProgress, now } = this.#components
     const givenUpAt = this.#givenUp.get(digest)
-    if (givenUpAt !== undefined && this.#components.now() - givenUpAt < GIVEN_UP_MS) return undefined
-    const { isDownloading = this.#isDownloading(digest, offset, options) } = options
-    if (!(await isDownloading)) return undefined
+    if (givenUpAt !== undefined && now() - givenUpAt < GIVEN_UP_MS) return undefined
+    const size = await inProgress.sizeOf(digest, { signal, awaitedFrom: offset })
+    if (size === undefined) return undefined
     return new BurstPart(this.#components, {
       ...this.#options,
       digest,
+      size,
       grants: this.#grants,
       onGivenUp: () => this.#giveUp(digest),
     })
-  }
-
-  async #isDownloading(digest: Digest, offset: number, { signal }: CallOptions): Promise<boolean> {
-    const growing = await this.#components.inProgress.find(digest, { signal, awaitedFrom: offset })
-    await growing?.close()
-    return growing !== undefined
   }
 
   #giveUp(digest: Digest): void {
@@ -91,6 +82,7 @@ export class Bursts {
 
 interface BurstPartOptions extends BurstsOptions {
   readonly digest: Digest
+  readonly size: number
   readonly grants: PendingGrants
   readonly onGivenUp: () => void
 }
@@ -109,6 +101,11 @@ export class BurstPart {
   constructor(components: BurstsComponents, options: BurstPartOptions) {
     this.#components = components
     this.#options = options
+  }
+
+  /** Of the whole content, in bytes. */
+  get size(): number {
+    return this.#options.size
   }
 
   /** How much longer the request may wait, in milliseconds. */

@@ -18,7 +18,7 @@ function setUp() {
   /** Downloads content from upstream in `seconds`. */
   const fetched = async (digest: Digest, bytes: number, seconds: number): Promise<void> => {
     const download = inProgress.begin(digest, bytes)
-    rate.watch(digest, 0)
+    rate.watch(digest, 0, bytes)
     await settled()
     clock.advance(seconds * 1000)
     download.commit()
@@ -42,8 +42,8 @@ describe('the rate of upstream', () => {
   test('is the sum of all that is fetched at once', async () => {
     await using at = setUp()
     const downloads = [at.inProgress.begin(layer, 100 * MB), at.inProgress.begin(other, 50 * MB)]
-    at.rate.watch(layer, 0)
-    at.rate.watch(other, 0)
+    at.rate.watch(layer, 0, 100 * MB)
+    at.rate.watch(other, 0, 100 * MB)
     await settled()
     at.clock.advance(10_000)
     for (const download of downloads) download.commit()
@@ -53,7 +53,7 @@ describe('the rate of upstream', () => {
   test('counts only what upstream is asked for', async () => {
     await using at = setUp()
     const download = at.inProgress.begin(layer, 100 * MB)
-    at.rate.watch(layer, 80 * MB)
+    at.rate.watch(layer, 80 * MB, 100 * MB)
     await settled()
     at.clock.advance(2_000)
     download.commit()
@@ -81,8 +81,8 @@ describe('the rate of upstream', () => {
   test('is not learned from a download that is given up, or that nobody finds', async () => {
     await using at = setUp()
     const download = at.inProgress.begin(layer, 100 * MB)
-    at.rate.watch(layer, 0)
-    at.rate.watch(other, 0)
+    at.rate.watch(layer, 0, 100 * MB)
+    at.rate.watch(other, 0, 100 * MB)
     await settled()
     at.clock.advance(10_000)
     download.abort()
@@ -90,10 +90,23 @@ describe('the rate of upstream', () => {
     assert.equal(at.rate.bytesPerSecond, undefined)
   })
 
+  test('is not learned from what is smaller than 1 MiB, however much of it there is', async () => {
+    await using at = setUp()
+    const size = 1024 * 1024 - 1
+    const digests = Array.from({ length: 16 }, (_, index) => digestOf(Buffer.from(`${index}`)))
+    const downloads = digests.map(digest => at.inProgress.begin(digest, size))
+    for (const digest of digests) at.rate.watch(digest, 0, size)
+    await settled()
+    at.clock.advance(10_000)
+    for (const download of downloads) download.commit()
+    await settled()
+    assert.equal(at.rate.bytesPerSecond, undefined)
+  })
+
   test('is learned from one that stalls in between', async () => {
     await using at = setUp()
     const download = at.inProgress.begin(layer, 100 * MB)
-    at.rate.watch(layer, 0)
+    at.rate.watch(layer, 0, 100 * MB)
     await settled()
     download.stall()
     await settled()
@@ -139,7 +152,7 @@ describe('a transfer from peers', () => {
     await using at = setUp()
     await at.fetched(layer, 100 * MB, 10)
     const download = at.inProgress.begin(other, 100 * MB)
-    at.rate.watch(other, 0)
+    at.rate.watch(other, 0, 100 * MB)
     await settled()
     using transfer = at.rate.follow()
     assert.equal(transfer.add(0, 10_000), false)
@@ -152,8 +165,8 @@ describe('a transfer from peers', () => {
 test('closing ends what is watched', async () => {
   const at = setUp()
   at.inProgress.begin(layer, 1)
-  at.rate.watch(layer, 0)
+  at.rate.watch(layer, 0, 100 * MB)
   await at.rate.close()
-  at.rate.watch(other, 0)
+  at.rate.watch(other, 0, 100 * MB)
   await at.rate.close()
 })

@@ -6,6 +6,8 @@ import type { CallOptions, InProgress } from '../store/store.ts'
 const MAX_WATCHED = 64
 /** How often nothing may come for the stall time of the store until a download is no longer watched. */
 const MAX_STALLS = 6
+/** Smaller content is not watched at all: it is there before it would have been looked at twice. */
+const MIN_WATCHED_BYTES = 1024 * 1024
 /** The least that tells anything of upstream: smaller content is mostly waiting. */
 const MIN_MEASURED_BYTES = 8 * 1024 * 1024
 const MIN_MEASURED_MS = 1000
@@ -49,8 +51,9 @@ export class UpstreamRate {
     return this.#measured.bytesPerMs * 1000
   }
 
-  /** Measures the local download of `digest`, which comes from upstream from `offset` on. */
-  watch(digest: Digest, offset: number): void {
+  /** Measures the local download of `digest`, of which the bytes from `offset` up to `size` come from upstream. */
+  watch(digest: Digest, offset: number, size: number): void {
+    if (size - offset < MIN_WATCHED_BYTES) return
     if (this.#watched.has(digest) || this.#watched.size === MAX_WATCHED || this.#stop.signal.aborted) return
     if (this.#watched.size === 0) {
       this.#since = this.#components.now()

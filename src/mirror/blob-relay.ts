@@ -11,6 +11,7 @@ import { BurstFollow, type BurstFollowComponents } from './burst-follow.ts'
 import type { CommitWatch } from './commit-watch.ts'
 import { contentHeaders } from './content-headers.ts'
 import { MirrorMissError, MirrorRangeError } from './errors.ts'
+import type { FollowedDownload } from './followed-download.ts'
 import { forwardedRange } from './forwarded-range.ts'
 import type { RelayOptions } from './limits.ts'
 import { type BrokenBody, MirroredBlob } from './mirrored-blob.ts'
@@ -42,6 +43,8 @@ interface Transfer {
   readonly guard: StallGuard
   /** What is to be had from peers that have it themselves only in part. */
   readonly follow: BurstFollow
+  /** What becomes of it. Undefined for a request that brings nothing, or where nothing more can be followed. */
+  readonly followed: FollowedDownload | undefined
 }
 
 interface Asked<Head> extends Pick<Question<Head>, 'method' | 'range' | 'check'> {
@@ -89,10 +92,10 @@ export class BlobRelay {
       digest,
       stall,
       headersTimeoutMs: PARENT_HEADERS_TIMEOUT_MS,
-      isDownloading: followed?.isFound,
       signal: exchange.signal,
     })
-    const transfer = { path, search, guard: new StallGuard(stall, { now }), follow }
+    if (method !== 'HEAD') follow.prepare(offset)
+    const transfer = { path, search, guard: new StallGuard(stall, { now }), follow, followed }
     const answer = await this.#ask(transfer, {
       method: method === 'HEAD' ? 'HEAD' : 'GET',
       range,
@@ -161,12 +164,13 @@ export class BlobRelay {
   }
 
   async #ask<Head>(transfer: Transfer, { offset, ...asked }: Asked<Head>): Promise<PeerAnswer<Head>> {
-    const { path, search, guard, follow } = transfer
+    const { path, search, guard, follow, followed } = transfer
     const question = { ...asked, target: formatDistributionPath(path), subject: formatReference(path.reference) }
     try {
-      return await search.find((peer, signal) =>
-        this.#components.requests.ask(peer, { ...question, guard }, { signal }),
-      )
+      return await search.find((peer, signal) => {
+        followed?.begin()
+        return this.#components.requests.ask(peer, { ...question, guard }, { signal })
+      })
     } catch (miss) {
       if (!(miss instanceof MirrorMissError) || asked.method === 'HEAD') throw miss
       const answer = await follow.find(question, offset)

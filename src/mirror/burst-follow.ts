@@ -1,4 +1,4 @@
-import type { BurstPart, Bursts, Fault, JoinOptions, Parent } from '../coalesce/bursts.ts'
+import type { BurstPart, Bursts, Fault, Parent } from '../coalesce/bursts.ts'
 import type { FollowedTransfer, UpstreamRate } from '../coalesce/upstream-rate.ts'
 import type { PulledBody } from '../http/body.ts'
 import { PeerBusyError, PeerTimeoutError } from '../http/errors.ts'
@@ -40,8 +40,6 @@ export interface BurstFollowOptions {
   readonly stall: StallLimits
   /** Longest wait for a parent's response head; default: as long as the request may wait. */
   readonly headersTimeoutMs?: number
-  /** As in `JoinOptions`. */
-  readonly isDownloading?: Promise<boolean> | undefined
   readonly signal: AbortSignal
 }
 
@@ -68,10 +66,16 @@ export class BurstFollow implements Disposable {
     this.#options = options
   }
 
+  /** Finds out whether there may be something to follow, for {@link find} to know it already. */
+  prepare(offset: number): void {
+    // Whether it can be known matters to `find` alone.
+    this.#join(offset).catch(() => undefined)
+  }
+
   /** The first good answer of a parent that has more than `offset` bytes; undefined where upstream is to be asked. */
   async find<Head>(question: ParentQuestion<Head>, offset: number): Promise<PeerAnswer<Head> | undefined> {
-    const { digest, signal, isDownloading } = this.#options
-    const part = await this.#join(offset, { signal, isDownloading })
+    const { digest, signal } = this.#options
+    const part = await this.#join(offset)
     if (offset - this.#askedFrom >= this.#options.stall.minBytes) this.#stalls = this.#hasJustStalled ? 1 : 0
     this.#askedFrom = offset
     if (part === undefined || this.#hasYielded) return undefined
@@ -81,7 +85,7 @@ export class BurstFollow implements Disposable {
       const answer = await this.#ask(parent, question, part)
       if (answer !== undefined) return answer
     }
-    this.#components.upstream?.watch(digest, offset)
+    this.#components.upstream?.watch(digest, offset, part.size)
     return undefined
   }
 
@@ -114,8 +118,9 @@ export class BurstFollow implements Disposable {
     this.#transfer?.[Symbol.dispose]()
   }
 
-  #join(offset: number, options: JoinOptions): Promise<BurstPart | undefined> {
-    this.#part ??= this.#components.bursts?.join(this.#options.digest, offset, options) ?? Promise.resolve(undefined)
+  #join(offset: number): Promise<BurstPart | undefined> {
+    const { digest, signal } = this.#options
+    this.#part ??= this.#components.bursts?.join(digest, offset, { signal }) ?? Promise.resolve(undefined)
     return this.#part
   }
 

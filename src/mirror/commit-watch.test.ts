@@ -17,7 +17,7 @@ const content = Buffer.from('the content of a layer')
 const digest = digestOf(content)
 const [a, b, c] = ['a', 'b', 'c'].map(id => ({ id, registry: { host: `${id}.example`, port: 5000 } }))
 
-function setUp(inProgress?: InProgress) {
+function setUp(inProgress?: Pick<InProgress, 'find'>) {
   const clock = new ManualClock()
   const store = new MemoryStore()
   const scores = new MovingPeerScores({ now: clock.now, random: () => 0 })
@@ -29,9 +29,10 @@ function setUp(inProgress?: InProgress) {
     store,
     watch,
     log,
-    /** Notes that `peers` supplied some of the download. */
-    supply: (...peers: readonly (Peer | undefined)[]) => {
+    /** Notes that `peers` supplied some of the download, once it is found. */
+    supply: async (...peers: readonly (Peer | undefined)[]) => {
       using followed = watch.follow(digest, 0)
+      if (peers.length > 0) await followed?.looked()
       for (const peer of peers) if (peer !== undefined) followed?.add(peer)
       return followed
     },
@@ -50,8 +51,8 @@ describe('CommitWatch', () => {
   test('blames all suppliers of what is complete and then dropped, once, and sends the digest direct for ten minutes', async () => {
     await using at = setUp()
     const download = at.store.begin(digest, content.length)
-    at.supply(a)
-    at.supply(a, b)
+    await at.supply(a)
+    await at.supply(a, b)
     download.append(content)
     download.abort()
     await at.settled()
@@ -71,6 +72,7 @@ describe('CommitWatch', () => {
     await using at = setUp()
     const download = at.store.begin(digest, content.length)
     using followed = at.watch.follow(digest, 0)
+    await followed?.looked()
     if (a !== undefined) followed?.add(a)
     followed?.addUnverified()
     download.append(content)
@@ -84,7 +86,7 @@ describe('CommitWatch', () => {
   test('holds nothing against the suppliers of what is committed', async () => {
     await using at = setUp()
     const download = at.store.begin(digest, content.length)
-    at.supply(a)
+    await at.supply(a)
     download.append(content)
     download.commit()
     await at.settled()
@@ -96,7 +98,7 @@ describe('CommitWatch', () => {
   test('holds nothing against the suppliers of what is given up on the way', async () => {
     await using at = setUp()
     const download = at.store.begin(digest, content.length)
-    at.supply(a)
+    await at.supply(a)
     download.append(content.subarray(1))
     download.abort()
     await at.settled()
@@ -107,7 +109,7 @@ describe('CommitWatch', () => {
   test('does not send a digest direct that no peer supplied', async () => {
     await using at = setUp()
     const download = at.store.begin(digest, content.length)
-    at.supply()
+    await at.supply()
     download.append(content)
     download.abort()
     await at.settled()
@@ -117,7 +119,7 @@ describe('CommitWatch', () => {
 
   test('forgets what the local container runtime does not download', async () => {
     await using at = setUp()
-    assert.ok(at.supply(a) !== undefined)
+    assert.ok((await at.supply(a)) !== undefined)
     await at.settled()
     assert.deepEqual(at.log.lines, [])
   })
@@ -136,8 +138,8 @@ describe('CommitWatch', () => {
   test('starts anew for a relay that comes as the last one goes', async () => {
     await using at = setUp()
     const download = at.store.begin(digest, content.length)
-    at.supply()
-    at.supply(a)
+    await at.supply()
+    await at.supply(a)
     download.append(content)
     download.abort()
     await at.settled()
@@ -159,16 +161,23 @@ describe('CommitWatch', () => {
     assert.equal(endless.watch.following, 1)
   })
 
-  test('tells the first relay of a download whether there is one, and no later one', async () => {
-    await using at = setUp()
-    at.store.begin(digest, content.length)
-    using first = at.watch.follow(digest, 0)
-    assert.equal(await first?.isFound, true)
-    using later = at.watch.follow(digest, 0)
-    assert.ok(later !== undefined)
-    assert.equal(later.isFound, undefined)
-    using none = at.watch.follow(digestOf(Buffer.from('another')), 0)
-    assert.equal(await none?.isFound, false)
+  test('does not look for a download before some of it is about to be supplied', async () => {
+    let searches = 0
+    await using at = setUp({
+      find: async () => {
+        searches += 1
+        return undefined
+      },
+    })
+    {
+      using _followed = at.watch.follow(digest, 0)
+    }
+    await at.settled()
+    assert.equal(searches, 0)
+    using followed = at.watch.follow(digest, 0)
+    followed?.begin()
+    await at.settled()
+    assert.equal(searches, 1)
   })
 
   test('waits through silences, but not for ever', async () => {
@@ -187,7 +196,7 @@ describe('CommitWatch', () => {
         },
       }),
     })
-    at.supply(a)
+    await at.supply(a)
     await at.settled()
     assert.deepEqual([waits, closed, await at.failures()], [24, 1, 0])
   })
@@ -208,7 +217,7 @@ describe('CommitWatch', () => {
   test('says so where a download can’t be followed', async () => {
     const error = new Error('broken disk')
     await using at = setUp({ find: () => Promise.reject(error) })
-    at.supply(a)
+    await at.supply(a)
     await at.settled()
     assert.deepEqual(at.log.lines, [{ level: 'warn', message: 'cannot follow a download', fields: { digest, error } }])
   })
@@ -216,7 +225,7 @@ describe('CommitWatch', () => {
   test('ends all waits when it is closed, without a word', async () => {
     const at = setUp()
     at.store.begin(digest, content.length)
-    at.supply(a)
+    await at.supply(a)
     await at.watch.close()
     assert.equal(at.watch.follow(digest, 0), undefined)
     assert.deepEqual(at.log.lines, [])

@@ -19,7 +19,7 @@ const MAX_FOLLOWED = 256
 const MAX_STALLS = 24
 
 export interface CommitWatchComponents {
-  readonly inProgress: InProgress
+  readonly inProgress: Pick<InProgress, 'find'>
   readonly scores: PeerScores
   readonly metrics: Metrics
   readonly log: Log
@@ -55,8 +55,9 @@ export class CommitWatch {
   }
 
   /**
-   * Follows the download of `digest` by the local container runtime, if it is downloading it, until it is over. To be
-   * called before anything of it is sent, or it may be over before it is found.
+   * Follows the download of `digest` by the local container runtime, if it is downloading it, from the moment on when some of it is
+   * about to be supplied, until it is over. What is returned is to be told before anything is sent, or the download may be over
+   * before it is found.
    * @param offset of the first byte that it asks for
    * @returns what the relay disposes of at its end; undefined where nothing more can be followed
    */
@@ -84,6 +85,7 @@ export class CommitWatch {
   async #run(digest: Digest, followed: FollowedDownload, options: FindOptions): Promise<void> {
     const { signal } = options
     try {
+      if (!(await followed.begun(options))) return
       const download = await followed.look(this.#components.inProgress.find(digest, options))
       if (download === undefined) return
       try {

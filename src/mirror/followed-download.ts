@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { Peer } from '../routing/router.ts'
+import { startFairTimeout } from '../http/fair-timeout.ts'
+import type { CallOptions, Peer } from '../routing/router.ts'
 
 /** Suppliers of one download that are held to account. */
 const MAX_SUPPLIERS = 64
@@ -10,15 +10,14 @@ const MAX_WAIT_MS = 50
 export class FollowedDownload implements Disposable {
   readonly #suppliers = new Map<string, Peer>()
   readonly #unwanted = new AbortController()
-  readonly #looked = Promise.withResolvers<boolean>()
+  readonly #begun = Promise.withResolvers<boolean>()
+  readonly #looked = Promise.withResolvers<void>()
   #relays = 0
-  #joined = 0
   #isUnverified = false
 
   /** One more relay supplies the download. */
   join(): this {
     this.#relays += 1
-    this.#joined += 1
     return this
   }
 
@@ -34,11 +33,13 @@ export class FollowedDownload implements Disposable {
   /** Notes that some of the download comes from `peer`. */
   add(peer: Peer): void {
     if (this.#suppliers.size < MAX_SUPPLIERS) this.#suppliers.set(peer.id, peer)
+    this.begin()
   }
 
   /** Notes that some of the download comes from a peer that is fetching it too, and can't know yet whether it is right. */
   addUnverified(): void {
     this.#isUnverified = true
+    this.begin()
   }
 
   /** Whether some of it came from such a peer. */
@@ -46,31 +47,33 @@ export class FollowedDownload implements Disposable {
     return this.#isUnverified
   }
 
-  /**
-   * Whether there is such a download, once that is known. Undefined for all relays but the first, which is told as it joins: what
-   * was found then may have been left since.
-   */
-  get isFound(): Promise<boolean> | undefined {
-    return this.#joined === 1 ? this.#looked.promise : undefined
+  /** Some of it is about to be supplied, for the first time or again: it is to be looked for. */
+  begin(): void {
+    this.#begun.resolve(true)
+  }
+
+  /** Waits for {@link begin}; false where `signal` aborts before that. */
+  async begun({ signal }: CallOptions): Promise<boolean> {
+    const end = (): void => this.#begun.resolve(false)
+    if (signal.aborted) end()
+    else signal.addEventListener('abort', end, { once: true })
+    return await this.#begun.promise
   }
 
   /** Passes `search` on, and lets those go on who wait for its end. */
-  async look<T>(search: Promise<T | undefined>): Promise<T | undefined> {
-    let found: T | undefined
+  async look<T>(search: Promise<T>): Promise<T> {
     try {
-      found = await search
-      return found
+      return await search
     } finally {
-      this.#looked.resolve(found !== undefined)
+      this.#looked.resolve()
     }
   }
 
-  /** Resolves once it is known whether there is such a download, or that takes too long. */
+  /** Begins, and resolves once it is known whether there is such a download, or that takes too long. */
   async looked(): Promise<void> {
-    const enough = new AbortController()
-    const timeout = sleep(MAX_WAIT_MS, undefined, { signal: enough.signal }).catch(() => undefined)
-    await Promise.race([this.#looked.promise, timeout])
-    enough.abort()
+    this.begin()
+    using _timeout = startFairTimeout(MAX_WAIT_MS, () => this.#looked.resolve())
+    await this.#looked.promise
   }
 
   [Symbol.dispose](): void {

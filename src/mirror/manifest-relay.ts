@@ -1,7 +1,6 @@
 import { sendBody, sendBytes } from '../http/body.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { formatHostPort } from '../http/host-port.ts'
-import type { Digest } from '../oci/digest.ts'
 import { type DistributionPath, formatDistributionPath } from '../oci/distribution-path.ts'
 import { formatReference, routingKey } from '../oci/reference.ts'
 import type { Peer } from '../routing/router.ts'
@@ -93,17 +92,21 @@ export class ManifestRelay {
   async #find(exchange: Exchange, path: ManifestPath, { search, memory }: Search): Promise<FoundManifest> {
     const { requests } = this.#components
     const question = this.#question('GET', path)
+    const { reference } = path
+    const { signal } = exchange
+    using follow =
+      reference.kind === 'digest'
+        ? new BurstFollow(this.#components, { digest: reference.digest, stall: this.#stall, signal })
+        : undefined
+    follow?.prepare(0)
     try {
       return await search.find(async (peer, signal) => {
         const answer = await requests.ask(peer, question, { signal })
         return { manifest: await readManifest(answer, memory), peer, from: 'peer' as const }
       })
     } catch (miss) {
-      const { reference } = path
-      const found =
-        miss instanceof MirrorMissError && reference.kind === 'digest'
-          ? await this.#follow(exchange, question, { digest: reference.digest, memory })
-          : undefined
+      if (!(miss instanceof MirrorMissError) || follow === undefined) throw miss
+      const found = await this.#follow(follow, question, { memory, signal })
       if (found === undefined) throw miss
       return found
     }
@@ -111,11 +114,10 @@ export class ManifestRelay {
 
   /** From a peer that is fetching it; undefined where none is. */
   async #follow(
-    { signal }: Exchange,
+    follow: BurstFollow,
     question: Question<ManifestHead>,
-    { digest, memory }: { readonly digest: Digest; readonly memory: MemoryReservation },
+    { memory, signal }: { readonly memory: MemoryReservation; readonly signal: AbortSignal },
   ): Promise<FoundManifest | undefined> {
-    using follow = new BurstFollow(this.#components, { digest, stall: this.#stall, signal })
     for (;;) {
       const answer = await follow.find(question, 0)
       if (answer === undefined) return undefined

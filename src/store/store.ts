@@ -68,6 +68,8 @@ export interface InProgress {
    * again. The caller closes it, after its waits have ended.
    */
   find(digest: Digest, options: FindOptions): Promise<GrowingBlob | undefined>
+  /** Size of what {@link find} would find, at less cost: for those who want to know no more than that it is there. */
+  sizeOf(digest: Digest, options: FindOptions): Promise<number | undefined>
 }
 
 /** What ended a wait on a {@link GrowingBlob}. */

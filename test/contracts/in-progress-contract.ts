@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
 import { ContentNotFoundError } from '../../src/store/errors.ts'
-import type { GrowingBlob, InProgress } from '../../src/store/store.ts'
+import type { FindOptions, GrowingBlob, InProgress } from '../../src/store/store.ts'
 import { patience, readAll, type StoreFixture } from './store-contract.ts'
 
 /** A download under way in a store under test. */
@@ -26,8 +26,19 @@ const CONTENT = Buffer.alloc(30_000, 'arriving ')
 const DIGEST = digestOf(CONTENT)
 const HALF = 15_000
 
+/** What is found, whose size alone has to be the same. */
+async function search(
+  { inProgress }: InProgressFixture,
+  options: Omit<FindOptions, 'signal'> = {},
+): Promise<GrowingBlob | undefined> {
+  const size = await inProgress.sizeOf(DIGEST, { signal: patience(), ...options })
+  const found = await inProgress.find(DIGEST, { signal: patience(), ...options })
+  assert.equal(size, found?.size)
+  return found
+}
+
 async function find(fixture: InProgressFixture): Promise<GrowingBlob> {
-  const found = await fixture.inProgress.find(DIGEST, { signal: patience() })
+  const found = await search(fixture)
   assert.ok(found !== undefined)
   return found
 }
@@ -36,9 +47,9 @@ async function find(fixture: InProgressFixture): Promise<GrowingBlob> {
 export function inProgressContract(name: string, setup: () => Promise<InProgressFixture>): void {
   test(`${name}: content that nobody downloads is not in progress, committed content neither`, async () => {
     await using fixture = await setup()
-    assert.equal(await fixture.inProgress.find(DIGEST, { signal: patience() }), undefined)
+    assert.equal(await search(fixture), undefined)
     await fixture.put(CONTENT)
-    assert.equal(await fixture.inProgress.find(DIGEST, { signal: patience() }), undefined)
+    assert.equal(await search(fixture), undefined)
   })
 
   test(`${name}: a half-written download has its final size, reads what is there, and is not yet in the store`, async () => {
@@ -82,7 +93,7 @@ export function inProgressContract(name: string, setup: () => Promise<InProgress
     assert.ok((await readAll(growing)).equals(CONTENT))
     await growing.close()
     assert.equal((await fixture.store.describe(DIGEST, { signal: patience() })).size, CONTENT.length)
-    assert.equal(await fixture.inProgress.find(DIGEST, { signal: patience() }), undefined)
+    assert.equal(await search(fixture), undefined)
   })
 
   test(`${name}: content that comes complete from elsewhere ends a wait as committed, with all bytes readable`, async () => {
@@ -107,7 +118,7 @@ export function inProgressContract(name: string, setup: () => Promise<InProgress
     await download.abort()
     assert.equal(await waited, 'aborted')
     await growing.close()
-    assert.equal(await fixture.inProgress.find(DIGEST, { signal: patience() }), undefined)
+    assert.equal(await search(fixture), undefined)
   })
 
   test(`${name}: a download to which nothing comes for the stall time ends a wait as stalled, and may go on`, async () => {
@@ -128,7 +139,7 @@ export function inProgressContract(name: string, setup: () => Promise<InProgress
     const download = await fixture.begin(DIGEST, CONTENT.length)
     await download.append(CONTENT.subarray(0, HALF))
     fixture.stall()
-    assert.equal(await fixture.inProgress.find(DIGEST, { signal: patience() }), undefined)
+    assert.equal(await search(fixture), undefined)
     await download.append(CONTENT.subarray(HALF))
     const growing = await find(fixture)
     assert.ok((await readAll(growing)).equals(CONTENT))
@@ -141,7 +152,7 @@ export function inProgressContract(name: string, setup: () => Promise<InProgress
     const download = await fixture.begin(DIGEST, CONTENT.length)
     await download.append(CONTENT.subarray(0, HALF))
     fixture.stall()
-    const growing = await fixture.inProgress.find(DIGEST, { signal: patience(), evenStalled: true })
+    const growing = await search(fixture, { evenStalled: true })
     assert.ok(growing !== undefined)
     assert.ok((await readAll(growing)).equals(CONTENT.subarray(0, HALF)))
     const more = growing.waitPast(HALF, { signal: patience() })
@@ -156,7 +167,7 @@ export function inProgressContract(name: string, setup: () => Promise<InProgress
     const download = await fixture.begin(DIGEST, CONTENT.length)
     await download.append(CONTENT.subarray(0, HALF))
     fixture.stall()
-    const find = (awaitedFrom: number) => fixture.inProgress.find(DIGEST, { signal: patience(), awaitedFrom })
+    const find = (awaitedFrom: number) => search(fixture, { awaitedFrom })
     assert.deepEqual([await find(0), await find(HALF - 1), await find(HALF + 1)], [undefined, undefined, undefined])
     const growing = await find(HALF)
     assert.ok(growing !== undefined)
@@ -186,7 +197,9 @@ export function inProgressContract(name: string, setup: () => Promise<InProgress
   test(`${name}: a search whose signal is aborted rejects with the signal's reason`, async () => {
     await using fixture = await setup()
     const reason = new Error('given up')
-    await assert.rejects(fixture.inProgress.find(DIGEST, { signal: AbortSignal.abort(reason) }), reason)
+    const signal = AbortSignal.abort(reason)
+    await assert.rejects(fixture.inProgress.find(DIGEST, { signal }), reason)
+    await assert.rejects(fixture.inProgress.sizeOf(DIGEST, { signal }), reason)
   })
 
   test(`${name}: a wait whose signal aborts rejects with the signal's reason`, async () => {

@@ -106,6 +106,10 @@ export class MemoryStore implements Store, InProgress, Watcher {
     }
   }
 
+  async sizeOf(digest: Digest, options: FindOptions): Promise<number | undefined> {
+    return (await this.find(digest, options))?.size
+  }
+
   async *watch({ signal }: CallOptions): AsyncGenerator<StoreEvent> {
     const tracker = new EntryTracker()
     while (!signal.aborted) {

@@ -118,7 +118,7 @@ describe('a download that containerd stages', () => {
     await found?.close()
   })
 
-  test('is followed by any number of readers through one open file and one watch, and none is left behind', {
+  test('is followed by any number of readers through one open file, and one watch once they wait, and none is left behind', {
     skip: unlessProc,
   }, async () => {
     await using at = await contentDirectory()
@@ -132,10 +132,12 @@ describe('a download that containerd stages', () => {
     const before = await openFiles()
     const readers = await Promise.all(Array.from({ length: 50 }, at.find))
     assert.ok(readers.every(reader => reader !== undefined))
+    const found = await openFiles()
+    assert.equal(found.watches, before.watches)
+    const waits = readers.map(reader => reader?.waitPast(content.length, { signal: patience() }))
     const within = await openFiles()
     assert.equal(within.staged - before.staged, 1)
     assert.equal(within.watches - before.watches, 1)
-    const waits = readers.map(reader => reader?.waitPast(content.length, { signal: patience() }))
     await download.append(content.subarray(100))
     await download.commit()
     assert.deepEqual(new Set(await Promise.all(waits)), new Set(['committed']))
@@ -144,6 +146,14 @@ describe('a download that containerd stages', () => {
       const { staged, watches } = await openFiles()
       return staged === before.staged && watches === before.watches
     })
+  })
+
+  test('opens nothing where only its size is asked for', { skip: unlessProc }, async () => {
+    await using at = await contentDirectory()
+    await at.content.begin(digest, content.length)
+    const { staged } = await openFiles()
+    assert.equal(await at.inProgress.sizeOf(digest, { signal: patience() }), content.length)
+    assert.equal((await openFiles()).staged, staged)
   })
 
   test('leaves nothing open where it is aborted or replaced while it is followed', { skip: unlessProc }, async () => {

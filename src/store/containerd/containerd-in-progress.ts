@@ -25,4 +25,8 @@ export class ContainerdInProgress implements InProgress {
   find(digest: Digest, options: FindOptions): Promise<GrowingBlob | undefined> {
     return this.#ingests.find(digest, options)
   }
+
+  sizeOf(digest: Digest, options: FindOptions): Promise<number | undefined> {
+    return this.#ingests.sizeOf(digest, options)
+  }
 }

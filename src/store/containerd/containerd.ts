@@ -74,9 +74,16 @@ class LocatedInProgress implements InProgress {
   }
 
   async find(...[digest, options]: Parameters<InProgress['find']>): ReturnType<InProgress['find']> {
+    return await (await this.#located(options))?.find(digest, options)
+  }
+
+  async sizeOf(...[digest, options]: Parameters<InProgress['sizeOf']>): ReturnType<InProgress['sizeOf']> {
+    return await (await this.#located(options))?.sizeOf(digest, options)
+  }
+
+  async #located(options: CallOptions): Promise<InProgress | undefined> {
     const directory = await this.#content.directory(options)
-    if (directory === undefined) return undefined
-    this.#inProgress ??= this.#open(directory)
-    return await this.#inProgress.find(digest, options)
+    if (directory !== undefined) this.#inProgress ??= this.#open(directory)
+    return directory === undefined ? undefined : this.#inProgress
   }
 }

@@ -1,5 +1,6 @@
-import { stat } from 'node:fs/promises'
+import { lstatSync } from 'node:fs'
 import path from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import type { Digest } from '../../oci/digest.ts'
 import { INGEST_DIRECTORY } from './content-files.ts'
 import { ContentFileError } from './errors.ts'
@@ -9,8 +10,8 @@ import { listIngests, parseIngestRef, readIngestRef } from './ingest.ts'
 const TIME_STEP_MS = 50
 /** How long a staged download may take from its directory to its last file. */
 const SETTLE_MS = 250
-/** Staged downloads whose `ref` is read at once: as many as an image often has layers. */
-const READ_AT_ONCE = 8
+/** Staged downloads whose `ref` is read in one turn of the event loop, which takes a millisecond or two. */
+const READ_AT_ONCE = 32
 
 export interface IngestIndexOptions {
   /** Whether a staged download with this `ref` counts. */
@@ -35,8 +36,9 @@ interface Entry {
 }
 
 /**
- * Which downloads are staged in one content directory, by digest. Looking something up costs one `stat`: the directory
- * is listed only where its time has changed, and a `ref` is read only once.
+ * Which downloads are staged in one content directory, by digest. Looking something up costs one `lstat`: the directory
+ * is listed only where its time has changed, and a `ref` is read only once. Only the listing leaves this thread: it may have to
+ * wait for whoever changes the directory.
  *
  * Notifications of the kernel would not be enough: they come after the request that asks for what they tell of, are lost
  * when too many come at once, and need a watch that may not be had.
@@ -89,7 +91,7 @@ export class IngestIndex {
   }
 
   async #refresh(): Promise<void> {
-    const before = await look(this.#root)
+    const before = look(this.#root)
     if (before === undefined || before.stamp !== this.#stamp) await this.#list()
     await this.#readRefs()
     this.#stamp = before?.isPast === true ? before.stamp : undefined
@@ -106,14 +108,15 @@ export class IngestIndex {
 
   async #readRefs(): Promise<void> {
     const unread = [...this.#entries].filter(([, { isRead }]) => !isRead)
-    for (let first = 0; first < unread.length; first += READ_AT_ONCE) {
-      await Promise.all(unread.slice(first, first + READ_AT_ONCE).map(entry => this.#readRef(...entry)))
+    for (const [index, [directory, entry]] of unread.entries()) {
+      if (index > 0 && index % READ_AT_ONCE === 0) await setImmediate()
+      this.#readRef(directory, entry)
     }
   }
 
-  async #readRef(directory: string, { firstSeenMs }: Entry): Promise<void> {
+  #readRef(directory: string, { firstSeenMs }: Entry): void {
     const { isOurs, now } = this.#options
-    const ref = await readIngestRef(this.#root, directory)
+    const ref = readIngestRef(this.#root, directory)
     const digest = parseIngestRef(ref)
     const isRead = digest !== undefined || now() - firstSeenMs >= SETTLE_MS
     this.#entries.set(directory, { firstSeenMs, digest: isOurs(ref) ? digest : undefined, isRead })
@@ -121,9 +124,9 @@ export class IngestIndex {
 }
 
 /** What tells that the directory of staged downloads has changed; undefined where it is missing or can't be looked at. */
-async function look(root: string): Promise<{ readonly stamp: string; readonly isPast: boolean } | undefined> {
+function look(root: string): { readonly stamp: string; readonly isPast: boolean } | undefined {
   try {
-    const { dev, ino, mtimeMs } = await stat(path.join(root, INGEST_DIRECTORY))
+    const { dev, ino, mtimeMs } = lstatSync(path.join(root, INGEST_DIRECTORY))
     return { stamp: `${dev} ${ino} ${mtimeMs}`, isPast: Date.now() - mtimeMs > TIME_STEP_MS }
   } catch {
     return undefined

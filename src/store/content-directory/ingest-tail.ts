@@ -32,7 +32,8 @@ export class IngestTail {
   readonly #ingest: Ingest
   readonly #options: IngestTailOptions
   readonly #changes = new ChangeSignal()
-  readonly #watcher: FSWatcher | undefined
+  #watcher: FSWatcher | undefined
+  #isArmed = false
   readonly #staged: OpenedFile
   /** The content as committed, which may have come from another download than this one. */
   #committed: OpenedFile | undefined
@@ -50,7 +51,6 @@ export class IngestTail {
     this.#staged = data
     this.#size = data.stat.size
     this.#grewAtMs = options.now()
-    this.#watcher = this.#watch()
   }
 
   read(into: Buffer, position: number): Promise<number> {
@@ -61,6 +61,7 @@ export class IngestTail {
   async waitPast(position: number, { signal }: CallOptions): Promise<Growth> {
     const { stallTimeoutMs, fallbackIntervalMs, now } = this.#options
     const startedAtMs = now()
+    this.#arm()
     for (;;) {
       signal.throwIfAborted()
       const mayHaveChanged = this.#changes.told || now() - this.#lookedAtMs >= fallbackIntervalMs
@@ -106,14 +107,16 @@ export class IngestTail {
     this.#isAborted = nlink === 0
   }
 
-  #watch(): FSWatcher | undefined {
+  /** Most are only looked at, to know that they are there. */
+  #arm(): void {
+    if (this.#isArmed) return
+    this.#isArmed = true
     const { directory } = this.#ingest
     try {
       const watcher = watch(path.join(this.#root, directory), { persistent: false }, () => this.#changes.tell())
-      return watcher.on('error', () => this.#changes.tell())
+      this.#watcher = watcher.on('error', () => this.#changes.tell())
     } catch {
       // Gone again, or out of watches: each wait looks for itself from time to time.
-      return undefined
     }
   }
 }

@@ -1,7 +1,10 @@
+import { lstatSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { type Digest, isDigest } from '../../oci/digest.ts'
-import { INGEST_DIRECTORY, listInside, type OpenedFile, openInside, readInside } from './content-files.ts'
+import { INGEST_DIRECTORY, isMissing, type OpenedFile, openInside } from './content-files.ts'
 import { ContentFileError } from './errors.ts'
+import { readSmallFile } from './small-file.ts'
 
 /** Most staged downloads that are looked through. */
 const MAX_INGESTS = 1024
@@ -33,29 +36,34 @@ export function parseIngestTotal(text: string): number | undefined {
 }
 
 /** The `ref` of what is staged in `directory` of the content directory at `root`; empty where there is none (yet). */
-export function readIngestRef(root: string, directory: string): Promise<string> {
-  return readField(root, path.join(directory, INGEST_FILES.ref))
+export function readIngestRef(root: string, directory: string): string {
+  return readSmallFile(path.join(root, directory, INGEST_FILES.ref), MAX_FIELD_BYTES)
 }
 
 /** What is staged in `directory` of the content directory at `root`; undefined where that is not (yet) written down in full. */
-export async function readIngest(root: string, directory: string): Promise<Ingest | undefined> {
-  const [ref, size] = await Promise.all([
-    readIngestRef(root, directory),
-    readField(root, path.join(directory, INGEST_FILES.total)),
-  ])
-  const digest = parseIngestRef(ref)
-  const total = parseIngestTotal(size)
-  return digest === undefined || total === undefined ? undefined : { directory, digest, total }
+export function readIngest(root: string, directory: string): Ingest | undefined {
+  const digest = parseIngestRef(readIngestRef(root, directory))
+  if (digest === undefined) return undefined
+  const total = parseIngestTotal(readSmallFile(path.join(root, directory, INGEST_FILES.total), MAX_FIELD_BYTES))
+  return total === undefined ? undefined : { directory, digest, total }
 }
 
-/** Directories of all downloads staged in the content directory at `root`, relative to it. */
+/**
+ * Directories of all downloads staged in the content directory at `root`, relative to it.
+ * @throws {ContentFileError} where that is there but can't be read
+ */
 export async function listIngests(root: string): Promise<readonly string[]> {
-  const directories: string[] = []
-  for await (const entry of listInside(root, INGEST_DIRECTORY)) {
-    if (directories.length === MAX_INGESTS) break
-    if (entry.isDirectory()) directories.push(path.join(INGEST_DIRECTORY, entry.name))
+  const directory = path.join(root, INGEST_DIRECTORY)
+  try {
+    // A link is as good as missing: it may lead anywhere.
+    if (!lstatSync(directory).isDirectory()) return []
+    const entries = await readdir(directory, { withFileTypes: true })
+    const directories = entries.filter(entry => entry.isDirectory()).slice(0, MAX_INGESTS)
+    return directories.map(({ name }) => path.join(INGEST_DIRECTORY, name))
+  } catch (error) {
+    if (isMissing(error)) return []
+    throw new ContentFileError(directory, 'cannot be listed', { cause: error })
   }
-  return directories
 }
 
 /** The download of `digest` that is staged in the content directory at `root`, and what arrived of it. */
@@ -64,20 +72,10 @@ export async function openIngest(
   digest: Digest,
 ): Promise<{ readonly ingest: Ingest; readonly data: OpenedFile } | undefined> {
   for (const directory of await listIngests(root)) {
-    const ingest = await readIngest(root, directory)
+    const ingest = readIngest(root, directory)
     if (ingest?.digest !== digest) continue
     const data = await openInside(root, path.join(directory, INGEST_FILES.data))
     if (data !== undefined) return { ingest, data }
   }
   return undefined
-}
-
-/** Empty where the file is missing or too large to be what it should be. */
-async function readField(root: string, file: string): Promise<string> {
-  try {
-    return (await readInside(root, file, MAX_FIELD_BYTES))?.toString('latin1') ?? ''
-  } catch (error) {
-    if (error instanceof ContentFileError) return ''
-    throw error
-  }
 }

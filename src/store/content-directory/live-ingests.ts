@@ -1,13 +1,14 @@
+import { lstatSync, type Stats } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Digest } from '../../oci/digest.ts'
 import type { FindOptions, GrowingBlob, InProgress } from '../store.ts'
-import { openInside } from './content-files.ts'
+import { type OpenedFile, openInside } from './content-files.ts'
 import { ContentFileError } from './errors.ts'
 import { GrowingFile } from './growing-file.ts'
-import { INGEST_FILES, readIngest } from './ingest.ts'
+import { INGEST_FILES, type Ingest, readIngest } from './ingest.ts'
 import { IngestIndex } from './ingest-index.ts'
-import { IngestTail, type TailSource } from './ingest-tail.ts'
+import { IngestTail } from './ingest-tail.ts'
 
 /** How long a download counts as live, and a wait for more of it goes on, without a single byte arriving. */
 const STALL_TIMEOUT_MS = 5_000
@@ -35,8 +36,17 @@ export interface LiveIngestOptions {
 }
 
 interface SharedTail {
+  /** As {@link keyOf}. */
+  readonly key: string
   readonly tail: IngestTail
   readers: number
+}
+
+/** A download as it was found. */
+interface Staged {
+  readonly ingest: Ingest
+  /** Of the staged file. */
+  readonly stat: Stats
 }
 
 /** The downloads under way in one content directory, as containerd and our own layouts stage them. */
@@ -44,7 +54,7 @@ export class LiveIngests implements InProgress {
   readonly #root: string
   readonly #index: IngestIndex
   readonly #tailOptions: { readonly stallTimeoutMs: number; readonly fallbackIntervalMs: number; now(): number }
-  /** By what identifies the staged file. */
+  /** By {@link keyOf}. */
   readonly #tails = new Map<string, SharedTail>()
 
   /** @param root the content directory, which need not exist */
@@ -56,45 +66,52 @@ export class LiveIngests implements InProgress {
     this.#tailOptions = { stallTimeoutMs, fallbackIntervalMs, now }
   }
 
-  async find(digest: Digest, { signal, ...wanted }: FindOptions): Promise<GrowingBlob | undefined> {
+  async find(digest: Digest, options: FindOptions): Promise<GrowingBlob | undefined> {
+    const staged = await this.#search(digest, options)
+    return staged && (await this.#follow(staged))
+  }
+
+  async sizeOf(digest: Digest, options: FindOptions): Promise<number | undefined> {
+    return (await this.#search(digest, options))?.ingest.total
+  }
+
+  async #search(digest: Digest, { signal, ...wanted }: FindOptions): Promise<Staged | undefined> {
     for (let looks = 1; ; looks += 1) {
       signal.throwIfAborted()
       const { directories, isSettling } = await this.#index.find(digest)
-      const staged = await Promise.all(directories.map(directory => this.#open(directory, digest)))
-      const complete = staged.filter(source => source !== undefined)
-      const found = await this.#pick(complete, wanted)
-      if (found !== undefined) return this.#follow(found)
+      const complete = directories
+        .map(directory => this.#look(directory))
+        .filter(staged => staged?.ingest.digest === digest)
+        .filter(staged => staged !== undefined)
+      const found = this.#pick(complete, wanted)
       const isComplete = directories.length > 0 && complete.length === directories.length
-      if (isComplete || !isSettling || looks === MAX_LOOKS) return undefined
+      if (found !== undefined || isComplete || !isSettling || looks === MAX_LOOKS) return found
       await sleep(APPEAR_INTERVAL_MS, undefined, { signal }).catch(() => undefined)
     }
   }
 
-  /** Undefined where the download is gone again, or not yet written down in full. */
-  async #open(directory: string, digest: Digest): Promise<TailSource | undefined> {
+  /** Undefined where the download is gone again, or not yet written down in full. Containerd has just touched all that is read. */
+  #look(directory: string): Staged | undefined {
     try {
-      const ingest = await readIngest(this.#root, directory)
-      if (ingest?.digest !== digest) return undefined
-      const data = await openInside(this.#root, path.join(directory, INGEST_FILES.data))
-      return data === undefined ? undefined : { root: this.#root, ingest, data }
-    } catch (error) {
-      if (error instanceof ContentFileError) return undefined
-      throw error
+      const ingest = readIngest(this.#root, directory)
+      const stat = lstatSync(path.join(this.#root, directory, INGEST_FILES.data))
+      return ingest !== undefined && stat.isFile() ? { ingest, stat } : undefined
+    } catch {
+      return undefined
     }
   }
 
-  /** The live download of which most is there, else, of those that will do, the one that stalled last; closes the others. */
-  async #pick(sources: readonly TailSource[], wanted: Omit<FindOptions, 'signal'>): Promise<TailSource | undefined> {
+  /** The live download of which most is there, else, of those that will do, the one that stalled last. */
+  #pick(downloads: readonly Staged[], wanted: Omit<FindOptions, 'signal'>): Staged | undefined {
     const { evenStalled = false, awaitedFrom } = wanted
-    const live = sources.filter(({ data }) => this.#isWithin(data.stat.mtimeMs, this.#tailOptions.stallTimeoutMs))
-    const stalled = sources.filter(
-      ({ data: { stat } }) => evenStalled || (stat.size === awaitedFrom && this.#isWithin(stat.mtimeMs, AWAITED_MS)),
+    const live = downloads.filter(({ stat }) => this.#isWithin(stat.mtimeMs, this.#tailOptions.stallTimeoutMs))
+    const stalled = downloads.filter(
+      ({ stat }) => evenStalled || (stat.size === awaitedFrom && this.#isWithin(stat.mtimeMs, AWAITED_MS)),
     )
     const [best] = [
-      ...live.toSorted((one, other) => other.data.stat.size - one.data.stat.size),
-      ...stalled.toSorted((one, other) => other.data.stat.mtimeMs - one.data.stat.mtimeMs),
+      ...live.toSorted((one, other) => other.stat.size - one.stat.size),
+      ...stalled.toSorted((one, other) => other.stat.mtimeMs - one.stat.mtimeMs),
     ]
-    for (const source of sources) if (source !== best) await source.data.handle.close()
     return best
   }
 
@@ -103,30 +120,47 @@ export class LiveIngests implements InProgress {
     return Math.abs(Date.now() - mtimeMs) < ms
   }
 
-  async #follow(source: TailSource): Promise<GrowingBlob | undefined> {
-    const { dev, ino } = source.data.stat
-    const key = `${dev} ${ino}`
-    const known = this.#tails.get(key)
-    if (known !== undefined) {
-      known.readers += 1
-      await source.data.handle.close()
-      return this.#reader(key, known)
+  /** Undefined where it is gone again. */
+  async #follow({ ingest, stat }: Staged): Promise<GrowingBlob | undefined> {
+    const known = this.#tails.get(keyOf(stat))
+    if (known !== undefined) return this.#reader(known)
+    const root = this.#root
+    const data = await this.#openData(ingest)
+    if (data === undefined) return undefined
+    const key = keyOf(data.stat)
+    const shared = this.#tails.get(key)
+    if (shared === undefined && this.#tails.size < MAX_TAILS) {
+      const begun = { key, tail: new IngestTail({ root, ingest, data }, this.#tailOptions), readers: 0 }
+      this.#tails.set(key, begun)
+      return this.#reader(begun)
     }
-    if (this.#tails.size >= MAX_TAILS) {
-      await source.data.handle.close()
-      return undefined
-    }
-    const shared = { tail: new IngestTail(source, this.#tailOptions), readers: 1 }
-    this.#tails.set(key, shared)
-    return this.#reader(key, shared)
+    // Counted in before the file that is not needed closes, or the tail might end meanwhile.
+    const reader = shared && this.#reader(shared)
+    await data.handle.close()
+    return reader
   }
 
-  #reader(key: string, shared: SharedTail): GrowingBlob {
+  async #openData({ directory }: Ingest): Promise<OpenedFile | undefined> {
+    try {
+      return await openInside(this.#root, path.join(directory, INGEST_FILES.data))
+    } catch (error) {
+      if (error instanceof ContentFileError) return undefined
+      throw error
+    }
+  }
+
+  #reader(shared: SharedTail): GrowingBlob {
+    shared.readers += 1
     return new GrowingFile(shared.tail, async () => {
       shared.readers -= 1
       if (shared.readers > 0) return
-      this.#tails.delete(key)
+      this.#tails.delete(shared.key)
       await shared.tail.close()
     })
   }
+}
+
+/** What tells one staged file from another, for as long as it is open. */
+function keyOf({ dev, ino }: Stats): string {
+  return `${dev} ${ino}`
 }

@@ -17,4 +17,12 @@ export class LayoutInProgress implements InProgress {
     }
     return undefined
   }
+
+  async sizeOf(digest: Digest, options: FindOptions): Promise<number | undefined> {
+    for (const layout of this.#layouts) {
+      const size = await layout.sizeOf(digest, options)
+      if (size !== undefined) return size
+    }
+    return undefined
+  }
 }

@@ -119,7 +119,7 @@ async function modifiedMs(file: string): Promise<number | undefined> {
 async function removeStale(root: string): Promise<void> {
   for (const directory of await listIngests(root)) {
     const data = await modifiedMs(path.join(root, directory, INGEST_FILES.data))
-    const isResumable = data !== undefined && (await readIngest(root, directory)) !== undefined
+    const isResumable = data !== undefined && readIngest(root, directory) !== undefined
     if (isResumable && Date.now() - data < STALE_INGEST_MS) continue
     await rm(path.join(root, directory), { recursive: true })
   }
