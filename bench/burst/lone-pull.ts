@@ -27,6 +27,7 @@ export interface LonePulls {
 export async function loneColdPulls(stage: Stage): Promise<LonePulls> {
   const node = stage.node(0)
   const relay = await relayTo(stage)
+  await stage.settled()
   const pullMs: Record<'mirror' | 'direct', number[]> = { mirror: [], direct: [] }
   for (let number = 0; number <= PULLS; number++) {
     for (const way of ['mirror', 'direct'] as const) {

@@ -1,5 +1,6 @@
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Cluster, startCluster } from '../../test/e2e/containerd/cluster.ts'
 import type { ContainerdBinary } from '../../test/e2e/containerd/containerd-binary.ts'
 import type { E2eNode } from '../../test/e2e/containerd/e2e-node.ts'
@@ -7,6 +8,9 @@ import { configureDirect } from '../../test/e2e/containerd/hosts-toml.ts'
 import type { Upstream, UpstreamImage } from '../../test/e2e/containerd/upstream/upstream.ts'
 import { until } from '../../test/until.ts'
 import { cpuMs } from '../process-usage.ts'
+
+/** After this, lookups in a mesh of this size no longer ask more members than they need to, for the sake of new ones. */
+const SETTLE_MS = 11_000
 
 /** By way of the mirrors, or past them. */
 export type Way = 'mirror' | 'direct'
@@ -33,6 +37,7 @@ export class Stage implements AsyncDisposable {
   readonly #cluster: Cluster<number>
   /** What makes a containerd ask its mirror first, by node. */
   readonly #mirrored: ReadonlyMap<E2eNode, string>
+  readonly #setAtMs = performance.now()
 
   private constructor(cluster: Cluster<number>, mirrored: ReadonlyMap<E2eNode, string>) {
     this.#cluster = cluster
@@ -55,6 +60,11 @@ export class Stage implements AsyncDisposable {
       await cluster[Symbol.asyncDispose]()
       throw error
     }
+  }
+
+  /** Waits until the nodes have known each other for a while, as those of a cluster mostly do. */
+  async settled(): Promise<void> {
+    await sleep(Math.max(0, this.#setAtMs + SETTLE_MS - performance.now()))
   }
 
   node(index: number): E2eNode {
