@@ -40,7 +40,7 @@ export class ClaimDesk {
     this.#startTimeout = startTimeout
   }
 
-  /** A claim of `node` was made, here or by this node at another. */
+  /** A claim of `node` was made, here or elsewhere. */
   note(node: string): void {
     const other = this.#latest.find(claimed => claimed.node !== node)
     this.#latest = [{ node, at: this.#clock.now() }, ...(other === undefined ? [] : [other])]

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { ManualClock } from '../../test/fakes/manual-clock.ts'
 import { MemoryMesh } from '../../test/fakes/memory-router.ts'
 import { digestOf } from '../oci/digest.ts'
@@ -160,6 +161,22 @@ test('a node that is told to wait for a slow coordinator takes its answer', asyn
   behaviours.delete(first.id)
   await claimant.claim({ digest: DIGEST, offset: 0 }, { signal })
   assert.deepEqual(asked, [first.id, second.id, first.id])
+})
+
+test('a node that has just been told to follow another is not the only one to ask, and waits for a slow coordinator', async () => {
+  const { claimant, coordinator, behaviours, nearest } = scene(2, { answerTimeoutMs: 1_000_000, hedgeAfterMs: 1 })
+  const [first] = nearest
+  assert.ok(first)
+  const follow: ClaimAnswer = { outcome: 'follow', parents: [first.id], depth: 1 }
+  const verdict = { kind: 'follow', parents: [first], depth: 1 }
+  behaviours.set(first.id, async () => follow)
+  assert.deepEqual(await claimant.claim({ digest: DIGEST, offset: 0 }, { signal }), verdict)
+  behaviours.set(first.id, async () => {
+    await sleep(100)
+    return follow
+  })
+  assert.deepEqual(await claimant.claim({ digest: DIGEST, offset: 0 }, { signal }), verdict)
+  assert.equal(coordinator.places, 0)
 })
 
 test('whoever is asked in the place of a closer one is told to answer itself', async () => {

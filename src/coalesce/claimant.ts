@@ -99,7 +99,7 @@ export class Claimant {
 
   /** Never rejects but with the reason of `signal`: a claim that can't be made is one less node that coalesces. */
   async claim(request: ClaimRequest, options: CallOptions): Promise<Verdict> {
-    const { members } = this.#components
+    const { members, desk } = this.#components
     const { digest, offset, lost = [], stalled = [], behind = [] } = request
     const unknown: string[] = []
     while (unknown.length < MAX_UNKNOWN) {
@@ -108,6 +108,8 @@ export class Claimant {
       const answer = await this.#answer(claim, options)
       if (answer?.outcome === 'granted') return { kind: 'upstream', coordinated: true }
       if (answer?.outcome !== 'follow') return ALONE
+      // They have claimed it too: where a coordinator is silent next, this node is not the only one to ask.
+      for (const parent of answer.parents) desk.note(parent)
       const parents = answer.parents
         .map(id => members.find(id, { evenDoubted: true }))
         .filter(peer => peer !== undefined)
