@@ -111,6 +111,19 @@ test('a coordinator that does not answer in time is passed over, three of them e
   assert.deepEqual(other.asked, [first.id, second.id, third.id])
 })
 
+test('a coordinator that is asked because the one before can’t be reached has as much time as that', async () => {
+  const { claimant, asked, behaviours, nearest } = scene(4, { answerTimeoutMs: 400, hedgeAfterMs: 1_000_000 })
+  const [first, second] = nearest
+  assert.ok(first && second)
+  behaviours.set(first.id, () => Promise.reject(new Error('refused')))
+  behaviours.set(second.id, async () => {
+    await sleep(250)
+    return { outcome: 'granted' }
+  })
+  assert.deepEqual(await claimant.claim({ digest: DIGEST, offset: 0 }, { signal }), GRANTED)
+  assert.deepEqual(asked, [first.id, second.id])
+})
+
 test('a coordinator that left a claim unanswered is passed over for twenty seconds', async () => {
   const { claimant, clock, asked, behaviours, nearest } = scene(6)
   const [first, second] = nearest

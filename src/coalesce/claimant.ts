@@ -17,7 +17,10 @@ export const ANSWER_TIMEOUT_MS = 1000
  * that is frozen costs a lone pull no more than this and its time to think, once.
  */
 const HEDGE_AFTER_MS = 150
-/** Coordinators that may leave a claim unanswered before the node goes on alone. Each is given half the time of the one before. */
+/**
+ * Coordinators that may leave a claim unanswered before the node goes on alone. After one that is silent the next is given half its
+ * time; one that can't be reached says so at once.
+ */
 const MAX_UNANSWERED = 3
 /**
  * Parents that a node may be given in vain because it does not know them: they have just joined, it has itself, or it
@@ -67,13 +70,14 @@ export type Verdict =
   | { readonly kind: 'upstream'; readonly coordinated: boolean }
   | { readonly kind: 'follow'; readonly parents: readonly Peer[]; readonly depth: number }
 
-type Answer = ClaimAnswer | 'unsupported' | undefined
+/** `silent`: none in time. Undefined where the coordinator can't be reached, or gives no usable one. */
+type Answer = ClaimAnswer | 'unsupported' | 'silent' | undefined
 
 interface Asked {
   readonly peer: Peer
   /** The coordinator after it; undefined where that is this node. */
   readonly next: Peer | undefined
-  /** Whether no other has left the claim unanswered. */
+  /** Whether no other has been silent. */
   readonly isFirst: boolean
 }
 
@@ -125,16 +129,17 @@ export class Claimant {
     const [closest] = members.closest(claim.digest, 1, { evenDoubted: true })
     const nearer = takers.nearer(claim.digest)
     if (nearer.length > 0) desk.note(claim.node)
-    let unanswered = 0
+    let [unanswered, silent] = [0, 0]
     for (const [index, peer] of nearer.entries()) {
       // One that is not closest would point to one that was asked in vain: it may not have noticed yet.
-      const timeoutMs = this.#answerTimeoutMs / 2 ** unanswered
+      const timeoutMs = this.#answerTimeoutMs / 2 ** silent
       const redirected = peer.id !== closest?.id
-      const asked = { peer, next: nearer[index + 1], isFirst: unanswered === 0 }
+      const asked = { peer, next: nearer[index + 1], isFirst: silent === 0 }
       const answer = await this.#askHedged(asked, { ...claim, redirected }, { ...options, timeoutMs })
       if (answer === 'unsupported') continue
-      if (answer !== undefined) return answer
+      if (answer !== undefined && answer !== 'silent') return answer
       unanswered += 1
+      if (answer === 'silent') silent += 1
       if (unanswered === MAX_UNANSWERED) return undefined
     }
     return await desk.claim({ ...claim, redirected: true }, options)
@@ -168,19 +173,19 @@ export class Claimant {
     const hedged = { ...claim, redirected: true, hedged: true }
     const { desk } = this.#components
     const answer = next === undefined ? await desk.claim(hedged, options) : await this.#send(next, hedged, options)
-    if (answer === undefined || answer === 'unsupported') return undefined
+    if (!isDecision(answer)) return undefined
     return answer.outcome === 'granted' || answer.outcome === 'follow' ? answer : undefined
   }
 
   /** The answer of a coordinator, or of the one that it points to; undefined where there is none. */
   async #ask(peer: Peer, claim: Claim, options: AskOptions): Promise<Answer> {
     const answer = await this.#send(peer, claim, options)
-    if (answer === undefined || answer === 'unsupported' || answer.outcome !== 'redirect') return answer
+    if (!isDecision(answer) || answer.outcome !== 'redirect') return answer
     const closer = this.#components.members.find(answer.to, { evenDoubted: true })
     const redirected = { ...claim, redirected: true }
     const better = closer === undefined ? undefined : await this.#send(closer, redirected, options)
     // What it points to may be gone, which it learns later than this node.
-    return better === undefined || better === 'unsupported' ? await this.#send(peer, redirected, options) : better
+    return isDecision(better) ? better : await this.#send(peer, redirected, options)
   }
 
   async #send(peer: Peer, claim: Claim, { signal, timeoutMs }: AskOptions): Promise<Answer> {
@@ -195,8 +200,13 @@ export class Claimant {
         takers.exclude(peer)
         return 'unsupported'
       }
-      if (patience.signal.aborted || error instanceof PeerTimeoutError) takers.silence(peer)
-      return undefined
+      if (!patience.signal.aborted && !(error instanceof PeerTimeoutError)) return undefined
+      takers.silence(peer)
+      return 'silent'
     }
   }
+}
+
+function isDecision(answer: Answer): answer is ClaimAnswer {
+  return typeof answer === 'object'
 }
