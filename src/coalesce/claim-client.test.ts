@@ -4,7 +4,8 @@ import { test } from 'node:test'
 import { ManualClock } from '../../test/fakes/manual-clock.ts'
 import { serve } from '../../test/http/dispatch-rig.ts'
 import type { BasicAuth } from '../http/basic-auth.ts'
-import { createNodePeerClient } from '../http/node-peer-client.ts'
+import { BufferPool } from '../http/buffer-pool.ts'
+import { createPooledPeerClient } from '../http/pooled-peer-client.ts'
 import { digestOf } from '../oci/digest.ts'
 import { claimsRoute } from '../registry/claims-route.ts'
 import { systemClock } from '../routing/clock.ts'
@@ -29,7 +30,7 @@ const basicAuth: BasicAuth = { header: 'Basic good', verify: authorization => au
 
 /** Sends a claim to who listens at `port`. */
 async function send(port: number, claim: Claim = CLAIM): Promise<ClaimAnswer> {
-  const peerClient = createNodePeerClient({}, { basicAuth })
+  const peerClient = createPooledPeerClient({ buffers: new BufferPool() }, { basicAuth })
   const coordinator: Peer = { id: 'coordinator', registry: { host: '127.0.0.1', port } }
   try {
     return await createClaimSender({ peerClient }).send(coordinator, claim, { signal })

@@ -62,12 +62,12 @@ export class PeerConnection implements Disposable {
     return this.#socket.destroyed
   }
 
-  /** Sends a request head; `reader` takes what comes. */
-  send(head: string, reader: ByteReader): void {
+  /** Sends a request, as latin1; `reader` takes what comes. */
+  send(request: string, reader: ByteReader): void {
     this.#reader = reader
     this.#socket.setTimeout(0)
     this.#socket.ref()
-    this.#socket.write(head, 'latin1')
+    this.#socket.write(request, 'latin1')
   }
 
   /** Hands what comes from here on to another reader. */

@@ -65,7 +65,8 @@ export class PooledPeerBody implements PeerBody, ByteReader {
     this.#buffers = buffers
     this.#turns = turns
     this.#options = options
-    this.#first = first.length === 0 ? undefined : Buffer.from(first.subarray(0, lengthBytes))
+    const whole = Math.min(first.length, lengthBytes)
+    this.#first = whole === 0 ? undefined : Buffer.from(first.subarray(0, whole))
     this.#left = lengthBytes - (this.#first?.length ?? 0)
     signal.addEventListener('abort', this.#abort)
     if (this.#left > 0) {

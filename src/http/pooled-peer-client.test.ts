@@ -54,6 +54,39 @@ function withPool() {
 describe('the pooled peer client', () => {
   const clientOf = clientsOf(create)
 
+  it('describes and fetches content over one connection', async t => {
+    const peer = await startPeer(t, (socket, { count }) => {
+      socket.write(count === 1 ? hello.slice(0, -'hello'.length) : hello)
+    })
+    const client = clientOf(t)
+    const described = await client.request(askFor(peer.endpoint, 'HEAD'), options)
+    assert.equal(described.headers['content-length'], '5')
+    assert.equal(await described.body.read(), undefined)
+    const { body } = await client.request(askFor(peer.endpoint), options)
+    assert.equal((await readAll(body)).toString(), 'hello')
+    assert.deepEqual(
+      peer.requests.map(({ connection }) => connection),
+      [1, 1],
+    )
+  })
+
+  it('needs no length of what is only described, and gives up a connection on which more comes', async t => {
+    const peer = await startPeer(t, say('HTTP/1.1 404 Not Found\r\n\r\n'))
+    const { status, body } = await clientOf(t).request(askFor(peer.endpoint, 'HEAD'), options)
+    assert.equal(status, 404)
+    assert.equal(await body.read(), undefined)
+    const wordy = await startPeer(t, say(hello))
+    const client = clientOf(t)
+    for (let count = 0; count < 2; count += 1) {
+      const described = await client.request(askFor(wordy.endpoint, 'HEAD'), options)
+      assert.equal(await described.body.read(), undefined)
+    }
+    assert.deepEqual(
+      wordy.requests.map(({ connection }) => connection),
+      [1, 2],
+    )
+  })
+
   it('makes one answer of however many pieces', async t => {
     const peer = await startPeer(t, trickle(hello))
     const { headers, body } = await clientOf(t).request(askFor(peer.endpoint), options)

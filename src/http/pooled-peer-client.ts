@@ -10,7 +10,7 @@ import type { PeerClient, PeerRequest, PeerRequestOptions, PeerResponse } from '
 import type { PeerConnection } from './peer-connection.ts'
 import { PeerSlots } from './peer-slots.ts'
 import { PooledPeerBody } from './pooled-peer-body.ts'
-import { formatRequestHead } from './request-head.ts'
+import { formatRequest } from './request-text.ts'
 import { type ParsedHead, ResponseHeadParser } from './response-head-parser.ts'
 import { TurnBudget } from './turn-budget.ts'
 
@@ -29,7 +29,7 @@ export interface PooledPeerClientOptions {
   readonly basicAuth?: BasicAuth
 }
 
-/** Makes a peer client for GET alone, which reads bodies straight into the buffers of a pool. */
+/** Makes a peer client, which reads bodies straight into the buffers of a pool. */
 export function createPooledPeerClient(
   components: PooledPeerClientComponents,
   options: PooledPeerClientOptions = {},
@@ -40,8 +40,10 @@ export function createPooledPeerClient(
 /** One request, whichever connection it goes to. */
 interface Asking {
   readonly peer: string
-  /** The request head. */
+  /** The request, as latin1. */
   readonly text: string
+  /** Whether a response has none of the body that its head describes. */
+  readonly isHead: boolean
   /** Gives up the wait for the response head. */
   readonly waiting: AbortController
   readonly connectTimeoutMs: number
@@ -78,7 +80,8 @@ class PooledPeerClient implements PeerClient {
     const peer = formatHostPort(endpoint)
     // A host name would be looked up, and a dead resolver would then hold up more than this request.
     if (isIP(endpoint.host) === 0) throw new PeerConnectError(peer, { cause: new TypeError('not an IP address') })
-    const text = formatRequestHead(request, this.#headers)
+    const text = formatRequest(request, this.#headers)
+    const isHead = request.method === 'HEAD'
     const slot = this.#slots.take(peer)
     const waiting = new AbortController()
     const abort = (): void => waiting.abort(signal.reason)
@@ -102,7 +105,7 @@ class PooledPeerClient implements PeerClient {
         },
       )
     try {
-      return await this.#sendAgainIfStale(endpoint, { peer, text, waiting, connectTimeoutMs, open })
+      return await this.#sendAgainIfStale(endpoint, { peer, text, isHead, waiting, connectTimeoutMs, open })
     } catch (error) {
       slot[Symbol.dispose]()
       throw error
@@ -136,10 +139,10 @@ class PooledPeerClient implements PeerClient {
 
 /** Sends a request and waits for the response head. Closes the connection where none comes. */
 async function send(asking: Asking, connection: PeerConnection, { kept }: { kept: boolean }): Promise<PeerResponse> {
-  const { peer, text, open } = asking
+  const { peer, text, isHead, open } = asking
   const { signal } = asking.waiting
   const { promise, resolve, reject } = Promise.withResolvers<PeerResponse>()
-  const parser = new ResponseHeadParser()
+  const parser = new ResponseHeadParser({ isHead })
   const fail = (error: unknown): void => {
     reject(error)
     connection[Symbol.dispose]()

@@ -7,9 +7,9 @@ import { get, RawClient } from '../../test/http/raw-client.ts'
 import { until } from '../../test/until.ts'
 import { sendBlob, sendBody } from './body.ts'
 import { BufferPool } from './buffer-pool.ts'
-import { createPeerClient } from './create-peer-client.ts'
 import { ClientGoneError } from './errors.ts'
 import type { Handler } from './exchange.ts'
+import { createPooledPeerClient } from './pooled-peer-client.ts'
 import { startHttpServer } from './server.ts'
 
 const ENDLESS_BYTES = 2 ** 40
@@ -23,7 +23,7 @@ async function startNodes(sizeBytes: number) {
     return stack.use(await startHttpServer({ handler, log: new MemoryLog() }, options))
   }
   const outcomes: unknown[] = []
-  const client = createPeerClient({ buffers })
+  const client = createPooledPeerClient({ buffers })
   const blob = { read: (into: Buffer) => Promise.resolve(into.fill(0).length) }
   const holder = await start(async exchange => {
     await sendBlob(exchange, { status: 200, headers: {}, blob, start: 0, end: sizeBytes - 1, buffers })

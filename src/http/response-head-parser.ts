@@ -23,7 +23,7 @@ const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 304])
 /** Headers after which the bytes that follow would not be those of the content, or not as many as it has. */
 const REFUSED: ReadonlySet<string> = new Set(['transfer-encoding', 'content-encoding'])
 
-/** The head of a response to GET. */
+/** The head of a response. */
 export interface ResponseHeadFacts {
   readonly status: number
   /** Names in lower case; values of a repeated name are joined by a comma. */
@@ -42,12 +42,18 @@ export interface ParsedHead {
 }
 
 /**
- * Parses the head of a response to GET as it comes. Knows HTTP/1.1 with a Content-Length and nothing else: whatever could
+ * Parses the head of a response as it comes. Knows HTTP/1.1 with a Content-Length and nothing else: whatever could
  * be understood in more than one way is refused. How the bytes are cut into pieces makes no difference.
  */
 export class ResponseHeadParser {
+  readonly #isHead: boolean
   #seen: Buffer | undefined
   #length = 0
+
+  /** @param options.isHead whether the response is to HEAD, and ends with its head; default: false */
+  constructor({ isHead = false }: { readonly isHead?: boolean } = {}) {
+    this.#isHead = isHead
+  }
 
   /**
    * Takes the next bytes, which may be overwritten afterwards.
@@ -60,7 +66,7 @@ export class ResponseHeadParser {
     const seen = before === 0 ? added : this.#remember(added)
     const end = seen.indexOf(END, Math.max(0, before - END.length + 1))
     if (end >= 0) {
-      const head = parseHead(seen.toString('latin1', 0, end))
+      const head = parseHead(seen.toString('latin1', 0, end), this.#isHead)
       return { head, rest: bytes.subarray(end + END.length - before) }
     }
     if (seen.length === MAX_HEAD_BYTES) throw new ResponseHeadError(`a head of more than ${MAX_HEAD_BYTES} bytes`)
@@ -75,7 +81,7 @@ export class ResponseHeadParser {
   }
 }
 
-function parseHead(text: string): ResponseHeadFacts {
+function parseHead(text: string, isHead: boolean): ResponseHeadFacts {
   const [statusLine = '', ...lines] = text.split('\r\n')
   const status = Number(STATUS_LINE.exec(statusLine)?.groups?.['status'] ?? 0)
   if (status === 0) throw new ResponseHeadError('not a final status of HTTP/1.1')
@@ -86,7 +92,7 @@ function parseHead(text: string): ResponseHeadFacts {
   return {
     status,
     headers: Object.fromEntries(fields),
-    bodyBytes: WITHOUT_BODY.has(status) ? 0 : contentLength(fields),
+    bodyBytes: isHead || WITHOUT_BODY.has(status) ? 0 : contentLength(fields),
     keepsConnection: !connection.some(option => option.trim() === 'close'),
   }
 }

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
-import type { PeerClientOptions } from '../../src/http/node-peer-client.ts'
 import type { PeerBody, PeerClient, PeerRequest } from '../../src/http/peer-client.ts'
+import type { PooledPeerClientOptions } from '../../src/http/pooled-peer-client.ts'
 import type { Log } from '../../src/observability/log.ts'
 import { MemoryLog } from '../fakes/memory-log.ts'
 
@@ -48,11 +48,11 @@ export async function startPeer(t: TestContext, answer: Answer): Promise<RawPeer
   return { endpoint: { host: '127.0.0.1', port: address.port }, requests, sockets, server }
 }
 
-export type CreatePeerClient = (components: { readonly log: Log }, options: PeerClientOptions) => PeerClient
+export type CreatePeerClient = (components: { readonly log: Log }, options: PooledPeerClientOptions) => PeerClient
 
 /** Makes clients that are closed with their test. */
 export function clientsOf(create: CreatePeerClient) {
-  return (t: TestContext, clientOptions: PeerClientOptions = {}, log = new MemoryLog()): PeerClient => {
+  return (t: TestContext, clientOptions: PooledPeerClientOptions = {}, log = new MemoryLog()): PeerClient => {
     const client = create({ log }, clientOptions)
     t.after(() => client.close())
     return client

@@ -2,8 +2,8 @@ import { AskedContent } from '../../src/coalesce/asked-content.ts'
 import { Bursts } from '../../src/coalesce/bursts.ts'
 import type { Claimant } from '../../src/coalesce/claimant.ts'
 import { BufferPool } from '../../src/http/buffer-pool.ts'
-import { createPeerClient } from '../../src/http/create-peer-client.ts'
 import { dispatch } from '../../src/http/dispatch.ts'
+import { createPooledPeerClient } from '../../src/http/pooled-peer-client.ts'
 import { startHttpServer } from '../../src/http/server.ts'
 import type { MirrorLimits } from '../../src/mirror/limits.ts'
 import { createMirror } from '../../src/mirror/mirror.ts'
@@ -74,7 +74,7 @@ export async function startNode(settings: NodeSettings = {}) {
   })
   const credentials = basicAuth === undefined ? {} : { basicAuth }
   const buffers = new BufferPool()
-  const peerClient = createPeerClient({ log, buffers }, credentials)
+  const peerClient = createPooledPeerClient({ log, buffers }, credentials)
   const { claim, now = () => performance.now(), coalesceWaitMs: waitMs = 2000 } = settings
   const inProgress = settings.inProgress ?? (claim && memory)
   const asked = new AskedContent({ clock: { now } })

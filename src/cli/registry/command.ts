@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { BufferPool } from '../../http/buffer-pool.ts'
-import { createPeerClient } from '../../http/create-peer-client.ts'
 import { dispatch, type Route } from '../../http/dispatch.ts'
 import { formatHostPort } from '../../http/host-port.ts'
+import { createPooledPeerClient } from '../../http/pooled-peer-client.ts'
 import { type HttpServer, startHttpServer } from '../../http/server.ts'
 import { createMirror } from '../../mirror/mirror.ts'
 import type { Log } from '../../observability/log.ts'
@@ -63,7 +63,7 @@ export async function runRegistry(flags: RegistryFlags, { log, signal: asked }: 
 
   // Serving and relaying share one budget.
   const buffers = new BufferPool()
-  const peerClient = stack.adopt(createPeerClient({ log, buffers }, credentials), client => client.close())
+  const peerClient = stack.adopt(createPooledPeerClient({ log, buffers }, credentials), client => client.close())
   const coalescing = createCoalescing(flags, { members: router, inProgress, peerClient, metrics, log })
   const mirror = stack.adopt(
     createMirror(

@@ -5,12 +5,12 @@ import type { PeerRequest } from './peer-client.ts'
 const TARGET = /^[\x21-\x7e]+$/
 
 /**
- * The bytes of a request head without a body.
+ * The bytes of a request, as latin1.
  * @param extra more headers, which win
  * @throws {TypeError} where the target or a header can't go on the wire as it is
  */
-export function formatRequestHead(request: PeerRequest, extra: Readonly<Record<string, string>>): string {
-  const { method, target, endpoint } = request
+export function formatRequest(request: PeerRequest, extra: Readonly<Record<string, string>>): string {
+  const { method, target, endpoint, body } = request
   if (!TARGET.test(target)) throw new TypeError(`not a request target: ${JSON.stringify(target)}`)
   const lines = [`${method} ${target} HTTP/1.1`]
   for (const [name, value] of Object.entries({ ...request.headers, ...extra })) {
@@ -19,5 +19,6 @@ export function formatRequestHead(request: PeerRequest, extra: Readonly<Record<s
     lines.push(`${name}: ${value}`)
   }
   lines.push(`Host: ${formatHostPort(endpoint)}`, 'Connection: keep-alive')
-  return `${lines.join('\r\n')}\r\n\r\n`
+  if (body !== undefined) lines.push(`Content-Length: ${body.length}`)
+  return `${lines.join('\r\n')}\r\n\r\n${body?.toString('latin1') ?? ''}`
 }
