@@ -116,7 +116,10 @@ describe('what a node says of its routing is true', () => {
     const asker = nodes.start(ASKER, [HOLDER, OTHER])
     const other = nodes.start(OTHER, [HOLDER])
     await Promise.all([asker.ready(), other.ready()])
-    for (const node of [asker, other]) await becomes(node, 'spegel_provider_records', KEYS)
+    for (const node of [asker, other]) {
+      await becomes(node, 'spegel_peers', 2)
+      await becomes(node, 'spegel_provider_records', KEYS)
+    }
     holder.kill('SIGKILL')
     await becomes(asker, 'spegel_peers', 1)
     assert.equal(await metric(asker, 'spegel_provider_records'), KEYS)
