@@ -31,7 +31,7 @@ export class ClaimDesk {
   readonly #coordinator: ClaimDeskComponents['coordinator']
   readonly #clock: Pick<Clock, 'now'>
   readonly #startTimeout: typeof startFairTimeout
-  /** The last claims of the two nodes that claimed last. */
+  /** The last claims that are known of two nodes. */
   #latest: readonly Claimed[] = []
 
   constructor({ coordinator, clock, startTimeout = startFairTimeout }: ClaimDeskComponents) {
@@ -40,7 +40,7 @@ export class ClaimDesk {
     this.#startTimeout = startTimeout
   }
 
-  /** A claim of `node` was made, here or elsewhere. */
+  /** Now is known of a claim of `node`, made here or, some time ago perhaps, elsewhere. */
   note(node: string): void {
     const other = this.#latest.find(claimed => claimed.node !== node)
     this.#latest = [{ node, at: this.#clock.now() }, ...(other === undefined ? [] : [other])]

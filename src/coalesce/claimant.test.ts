@@ -176,6 +176,21 @@ test('a node that is told to wait for a slow coordinator takes its answer', asyn
   assert.deepEqual(asked, [first.id, second.id, first.id])
 })
 
+test('a node that is told to wait asks again, and follows whom it is told to before the slow coordinator answers', async () => {
+  const { claimant, asked, behaviours, nearest } = scene(4, { answerTimeoutMs: 1_000_000, hedgeAfterMs: 1 })
+  const [first, second, third] = nearest
+  assert.ok(first && second && third)
+  behaviours.set(first.id, silent)
+  let waits = 0
+  behaviours.set(second.id, async () => {
+    waits += 1
+    return waits < 4 ? { outcome: 'wait' } : { outcome: 'follow', parents: [third.id], depth: 1 }
+  })
+  const verdict = await claimant.claim({ digest: DIGEST, offset: 0 }, { signal })
+  assert.deepEqual(verdict, { kind: 'follow', parents: [third], depth: 1 })
+  assert.deepEqual(asked, [first.id, second.id, second.id, second.id, second.id])
+})
+
 test('a node that has just been told to follow another is not the only one to ask, and waits for a slow coordinator', async () => {
   const { claimant, coordinator, behaviours, nearest } = scene(2, { answerTimeoutMs: 1_000_000, hedgeAfterMs: 1 })
   const [first] = nearest

@@ -18,8 +18,8 @@ export const ANSWER_TIMEOUT_MS = 1000
  */
 const HEDGE_AFTER_MS = 150
 /**
- * Coordinators that may leave a claim unanswered before the node goes on alone. After one that is silent the next is given half its
- * time; one that can't be reached says so at once.
+ * Coordinators that may leave a claim unanswered before the node goes on alone. After one that is silent the next is given half
+ * its time; one that can't be reached mostly says so at once.
  */
 const MAX_UNANSWERED = 3
 /**
@@ -123,7 +123,7 @@ export class Claimant {
     return ALONE
   }
 
-  /** That of the closest member that answers; undefined where several are silent. */
+  /** That of the closest member that answers; undefined where several do not. */
   async #answer(claim: Claim, options: CallOptions): Promise<ClaimAnswer | undefined> {
     const { members, takers, desk } = this.#components
     const [closest] = members.closest(claim.digest, 1, { evenDoubted: true })
@@ -168,13 +168,33 @@ export class Claimant {
     }
   }
 
-  /** The decision of the coordinator after one that is silent; undefined where there is none. */
+  /**
+   * The decision of the coordinator after one that is silent; undefined where there is none. Told to wait, a node asks again: by then
+   * that coordinator may have given the closer one up itself.
+   */
   async #askNext(next: Peer | undefined, claim: Claim, options: AskOptions): Promise<ClaimAnswer | undefined> {
     const hedged = { ...claim, redirected: true, hedged: true }
     const { desk } = this.#components
-    const answer = next === undefined ? await desk.claim(hedged, options) : await this.#send(next, hedged, options)
-    if (!isDecision(answer)) return undefined
-    return answer.outcome === 'granted' || answer.outcome === 'follow' ? answer : undefined
+    for (let pauseMs = this.#hedgeAfterMs; ; pauseMs *= 2) {
+      const answer = next === undefined ? await desk.claim(hedged, options) : await this.#send(next, hedged, options)
+      if (!isDecision(answer)) return undefined
+      if (answer.outcome === 'granted' || answer.outcome === 'follow') return answer
+      if (answer.outcome !== 'wait') return undefined
+      await this.#pause(pauseMs, options)
+    }
+  }
+
+  async #pause(pauseMs: number, { signal }: CallOptions): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    using _timeout = this.#startTimeout(pauseMs, resolve)
+    const end = (): void => resolve()
+    signal.addEventListener('abort', end)
+    try {
+      await promise
+    } finally {
+      signal.removeEventListener('abort', end)
+    }
+    signal.throwIfAborted()
   }
 
   /** The answer of a coordinator, or of the one that it points to; undefined where there is none. */
