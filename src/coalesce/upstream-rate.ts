@@ -27,8 +27,8 @@ export interface UpstreamRateComponents {
 
 /**
  * What this node has lately measured of upstream, against what it gets from peers that fetch from there too. Both are
- * sums of all that goes on at once, and both err towards following: many nodes may share one slow way to upstream, and
- * one that goes alone makes it slower.
+ * sums of all that goes on at once (of upstream, but small content), and both err towards following: many nodes may share
+ * one slow way to upstream, and one that goes alone makes it slower.
  */
 export class UpstreamRate {
   readonly #components: UpstreamRateComponents

@@ -52,6 +52,7 @@ export class BurstFollow implements Disposable {
   readonly #options: BurstFollowOptions
   readonly #parents = new WeakMap<object, Parent>()
   #part: Promise<BurstPart | undefined> | undefined
+  #preparedFrom: number | undefined
   #transfer: FollowedTransfer | undefined
   #isAlone = false
   #hasBegun = false
@@ -66,8 +67,9 @@ export class BurstFollow implements Disposable {
     this.#options = options
   }
 
-  /** Finds out whether there may be something to follow, for {@link find} to know it already. */
+  /** Finds out whether there may be something to follow, whoever answers, for {@link find} to know it already. */
   prepare(offset: number): void {
+    this.#preparedFrom = offset
     // Whether it can be known matters to `find` alone.
     this.#join(offset).catch(() => undefined)
   }
@@ -75,7 +77,7 @@ export class BurstFollow implements Disposable {
   /** The first good answer of a parent that has more than `offset` bytes; undefined where upstream is to be asked. */
   async find<Head>(question: ParentQuestion<Head>, offset: number): Promise<PeerAnswer<Head> | undefined> {
     const { digest, signal } = this.#options
-    const part = await this.#join(offset)
+    const part = (await this.#join(offset)) ?? (await this.#joinLater(offset))
     if (offset - this.#askedFrom >= this.#options.stall.minBytes) this.#stalls = this.#hasJustStalled ? 1 : 0
     this.#askedFrom = offset
     if (part === undefined || this.#hasYielded) return undefined
@@ -110,7 +112,7 @@ export class BurstFollow implements Disposable {
 
   /** The client is left with a part of the content; what it asks for next comes from upstream, unless it made room. */
   async giveUp(): Promise<void> {
-    const part = await this.#part
+    const part = await this.#part?.catch(() => undefined)
     if (!this.#hasYielded) part?.giveUp()
   }
 
@@ -122,6 +124,14 @@ export class BurstFollow implements Disposable {
     const { digest, signal } = this.#options
     this.#part ??= this.#components.bursts?.join(digest, offset, { signal }) ?? Promise.resolve(undefined)
     return this.#part
+  }
+
+  /** What was not so when the request began may be so by the time that a body breaks off. */
+  async #joinLater(offset: number): Promise<BurstPart | undefined> {
+    if (this.#preparedFrom === undefined || offset === this.#preparedFrom) return undefined
+    this.#preparedFrom = undefined
+    this.#part = undefined
+    return await this.#join(offset)
   }
 
   async #ask<Head>(

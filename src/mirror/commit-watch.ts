@@ -55,9 +55,9 @@ export class CommitWatch {
   }
 
   /**
-   * Follows the download of `digest` by the local container runtime, if it is downloading it, from the moment on when some of it is
-   * about to be supplied, until it is over. What is returned is to be told before anything is sent, or the download may be over
-   * before it is found.
+   * Follows the download of `digest` by the local container runtime, if it is downloading it, from the moment on when some
+   * of it is about to be supplied, until it is over. What is returned is to be told before anything is sent, or the download
+   * may be over before it is found.
    * @param offset of the first byte that it asks for
    * @returns what the relay disposes of at its end; undefined where nothing more can be followed
    */

@@ -57,7 +57,12 @@ export class FollowedDownload implements Disposable {
     const end = (): void => this.#begun.resolve(false)
     if (signal.aborted) end()
     else signal.addEventListener('abort', end, { once: true })
-    return await this.#begun.promise
+    try {
+      return await this.#begun.promise
+    } finally {
+      // A signal that is made of others lives for as long as somebody listens to it.
+      signal.removeEventListener('abort', end)
+    }
   }
 
   /** Passes `search` on, and lets those go on who wait for its end. */
