@@ -17,7 +17,7 @@ type Data = Parameters<MessageStream['send']>[0]
 /**
  * Has yamux send the frames of one moment as one message: each message is encrypted, written and read by itself, which
  * costs a small one most of its time. Yamux grants the peer new room after every frame that it receives; that goes with
- * the next frame, or a moment later.
+ * the next frame, or up to a second later.
  */
 export function gatherFrames<Components>(create: CreateFactory<Components>): CreateFactory<Components> {
   return components => {

@@ -148,7 +148,7 @@ describe('a download that containerd stages', () => {
     })
   })
 
-  test('opens nothing where only its size is asked for', { skip: unlessProc }, async () => {
+  test('leaves nothing open where only its size is asked for', { skip: unlessProc }, async () => {
     await using at = await contentDirectory()
     await at.content.begin(digest, content.length)
     const { staged } = await openFiles()

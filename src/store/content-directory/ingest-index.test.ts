@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
-import { rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { renameSync } from 'node:fs'
+import { rm, utimes, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { describe, test } from 'node:test'
 import { ContainerdContent } from '../../../test/contracts/containerd-content.ts'
 import { ManualClock } from '../../../test/fakes/manual-clock.ts'
 import { temporaryDirectory } from '../../../test/temporary-directory.ts'
 import { digestOf } from '../../oci/digest.ts'
-import { IngestIndex } from './ingest-index.ts'
+import { type IndexedIngests, IngestIndex } from './ingest-index.ts'
 
 const digest = digestOf(Buffer.from('layer'))
 const other = digestOf(Buffer.from('another layer'))
@@ -62,13 +63,25 @@ describe('IngestIndex', () => {
 
   test('finds what came while it was being brought up to date for another', async () => {
     await using at = await setUp()
-    for (let count = 0; count < 100; count += 1) await at.content.begin(other, 1)
-    const running = at.index.find(other)
-    // It has listed the directory by then, and is far from having read what is in it.
-    for (let step = 0; step < 20; step += 1) await stat(at.content.root)
-    await at.content.begin(digest, 1)
-    assert.equal((await at.index.find(digest)).directories.length, 1)
-    assert.equal((await running).directories.length, 100)
+    const download = await at.content.begin(digest, 1)
+    const staged = path.dirname(download.file('ref'))
+    const elsewhere = path.join(at.content.root, 'late')
+    renameSync(staged, elsewhere)
+    await at.content.begin(other, 1)
+    let second: Promise<IndexedIngests> | undefined
+    const index = new IngestIndex(at.content.root, {
+      // Called in the middle of it: the directory is listed by then.
+      isOurs: () => {
+        if (second === undefined) {
+          renameSync(elsewhere, staged)
+          second = index.find(digest)
+        }
+        return true
+      },
+      now: at.clock.now,
+    })
+    assert.equal((await index.find(other)).directories.length, 1)
+    assert.equal((await second)?.directories.length, 1)
   })
 
   test('says that a download has only just appeared until 250 ms later, and reads a late ref until then', async () => {

@@ -107,7 +107,7 @@ export class IngestTail {
     this.#isAborted = nlink === 0
   }
 
-  /** Most are only looked at, to know that they are there. */
+  /** Whoever only reads what is there needs no watch. */
   #arm(): void {
     if (this.#isArmed) return
     this.#isArmed = true

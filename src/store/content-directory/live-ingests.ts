@@ -81,8 +81,8 @@ export class LiveIngests implements InProgress {
       const { directories, isSettling } = await this.#index.find(digest)
       const complete = directories
         .map(directory => this.#look(directory))
-        .filter(staged => staged?.ingest.digest === digest)
         .filter(staged => staged !== undefined)
+        .filter(({ ingest }) => ingest.digest === digest)
       const found = this.#pick(complete, wanted)
       const isComplete = directories.length > 0 && complete.length === directories.length
       if (found !== undefined || isComplete || !isSettling || looks === MAX_LOOKS) return found
@@ -90,7 +90,7 @@ export class LiveIngests implements InProgress {
     }
   }
 
-  /** Undefined where the download is gone again, or not yet written down in full. Containerd has just touched all that is read. */
+  /** Undefined where the download is gone again, or not yet written down in full. */
   #look(directory: string): Staged | undefined {
     try {
       const ingest = readIngest(this.#root, directory)

@@ -7,8 +7,8 @@ const KEEP_TIME = process.platform === 'linux' ? constants.O_NOATIME : 0
 
 /**
  * The content of a small regular file; empty where it is missing, anything else or larger than `maxBytes`. It is read at once,
- * on this thread: for what has only just been written, and so is in memory. The way to a thread of the pool and back would
- * take a hundred times as long, three times a file, where the machine is busy.
+ * on this thread: for what has mostly just been written, and so is in memory. The way to a thread of the pool and back would
+ * take a hundred times as long, three times a file, where the machine is busy. What is not in memory is waited for.
  */
 export function readSmallFile(file: string, maxBytes: number): string {
   try {
