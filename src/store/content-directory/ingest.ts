@@ -1,9 +1,6 @@
-import { lstatSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { type Digest, isDigest } from '../../oci/digest.ts'
-import { INGEST_DIRECTORY, isMissing, type OpenedFile, openInside } from './content-files.ts'
-import { ContentFileError } from './errors.ts'
+import { INGEST_DIRECTORY, listInside, type OpenedFile, openInside } from './content-files.ts'
 import { readSmallFile } from './small-file.ts'
 
 /** Most staged downloads that are looked through. */
@@ -53,17 +50,12 @@ export function readIngest(root: string, directory: string): Ingest | undefined 
  * @throws {ContentFileError} where that is there but can't be read
  */
 export async function listIngests(root: string): Promise<readonly string[]> {
-  const directory = path.join(root, INGEST_DIRECTORY)
-  try {
-    // A link is as good as missing: it may lead anywhere.
-    if (!lstatSync(directory).isDirectory()) return []
-    const entries = await readdir(directory, { withFileTypes: true })
-    const directories = entries.filter(entry => entry.isDirectory()).slice(0, MAX_INGESTS)
-    return directories.map(({ name }) => path.join(INGEST_DIRECTORY, name))
-  } catch (error) {
-    if (isMissing(error)) return []
-    throw new ContentFileError(directory, 'cannot be listed', { cause: error })
+  const directories: string[] = []
+  for await (const entry of listInside(root, INGEST_DIRECTORY)) {
+    if (directories.length === MAX_INGESTS) break
+    if (entry.isDirectory()) directories.push(path.join(INGEST_DIRECTORY, entry.name))
   }
+  return directories
 }
 
 /** The download of `digest` that is staged in the content directory at `root`, and what arrived of it. */
