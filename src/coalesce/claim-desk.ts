@@ -40,7 +40,7 @@ export class ClaimDesk {
     this.#startTimeout = startTimeout
   }
 
-  /** Now is known of a claim of `node`, made here or, some time ago perhaps, elsewhere. */
+  /** It is known by now that `node` has made a claim: here, or elsewhere, which may be some time ago. */
   note(node: string): void {
     const other = this.#latest.find(claimed => claimed.node !== node)
     this.#latest = [{ node, at: this.#clock.now() }, ...(other === undefined ? [] : [other])]

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { ManualClock } from '../../test/fakes/manual-clock.ts'
 import { MemoryMesh } from '../../test/fakes/memory-router.ts'
+import { startFairTimeout } from '../http/fair-timeout.ts'
 import { digestOf } from '../oci/digest.ts'
 import type { Peer } from '../routing/router.ts'
 import type { Claim, ClaimAnswer } from './claim.ts'
@@ -32,10 +32,26 @@ function scene(count: number, options: ClaimantOptions = { answerTimeoutMs: 20, 
   const behaviours = new Map<string, (claim: Claim, aborted: AbortSignal) => Promise<ClaimAnswer>>()
   const takers = new ClaimTakers({ clock, members: router })
   const coordinator = new Coordinator({ clock, isLive: () => true, closer: key => takers.nearer(key)[0]?.id })
+  const desk = new ClaimDesk({ coordinator, clock })
+  /** What the desk of the claimant answered first. */
+  const { promise: deskAnswered, resolve: answeredByDesk } = Promise.withResolvers<ClaimAnswer>()
+  /** How long was waited for what, in milliseconds. */
+  const timeouts: number[] = []
   const components = {
     members: router,
     takers,
-    desk: new ClaimDesk({ coordinator, clock }),
+    desk: {
+      note: (node: string) => desk.note(node),
+      async claim(...asked: Parameters<ClaimDesk['claim']>): Promise<ClaimAnswer> {
+        const answer = await desk.claim(...asked)
+        answeredByDesk(answer)
+        return answer
+      },
+    },
+    startTimeout(...timeout: Parameters<typeof startFairTimeout>): Disposable {
+      timeouts.push(timeout[0])
+      return startFairTimeout(...timeout)
+    },
     sender: {
       async send(to: Peer, claim: Claim, options: { readonly signal: AbortSignal }): Promise<ClaimAnswer> {
         asked.push(to.id)
@@ -45,7 +61,7 @@ function scene(count: number, options: ClaimantOptions = { answerTimeoutMs: 20, 
     },
   }
   const claimant = new Claimant(components, options)
-  return { clock, asked, behaviours, claimant, coordinator, router, nearest }
+  return { clock, asked, behaviours, claimant, coordinator, deskAnswered, timeouts, router, nearest }
 }
 
 function silent(_claim: Claim, aborted: AbortSignal): Promise<ClaimAnswer> {
@@ -112,16 +128,13 @@ test('a coordinator that does not answer in time is passed over, three of them e
 })
 
 test('a coordinator that is asked because the one before can’t be reached has as much time as that', async () => {
-  const { claimant, asked, behaviours, nearest } = scene(4, { answerTimeoutMs: 400, hedgeAfterMs: 1_000_000 })
+  const { claimant, asked, behaviours, timeouts, nearest } = scene(4, { answerTimeoutMs: 400, hedgeAfterMs: 150 })
   const [first, second] = nearest
   assert.ok(first && second)
   behaviours.set(first.id, () => Promise.reject(new Error('refused')))
-  behaviours.set(second.id, async () => {
-    await sleep(250)
-    return { outcome: 'granted' }
-  })
   assert.deepEqual(await claimant.claim({ digest: DIGEST, offset: 0 }, { signal }), GRANTED)
   assert.deepEqual(asked, [first.id, second.id])
+  assert.deepEqual(timeouts, [150, 400, 150, 400])
 })
 
 test('a coordinator that left a claim unanswered is passed over for twenty seconds', async () => {
@@ -192,7 +205,10 @@ test('a node that is told to wait asks again, and follows whom it is told to bef
 })
 
 test('a node that has just been told to follow another is not the only one to ask, and waits for a slow coordinator', async () => {
-  const { claimant, coordinator, behaviours, nearest } = scene(2, { answerTimeoutMs: 1_000_000, hedgeAfterMs: 1 })
+  const { claimant, coordinator, behaviours, deskAnswered, nearest } = scene(2, {
+    answerTimeoutMs: 1_000_000,
+    hedgeAfterMs: 1,
+  })
   const [first] = nearest
   assert.ok(first)
   const follow: ClaimAnswer = { outcome: 'follow', parents: [first.id], depth: 1 }
@@ -200,7 +216,7 @@ test('a node that has just been told to follow another is not the only one to as
   behaviours.set(first.id, async () => follow)
   assert.deepEqual(await claimant.claim({ digest: DIGEST, offset: 0 }, { signal }), verdict)
   behaviours.set(first.id, async () => {
-    await sleep(100)
+    assert.deepEqual(await deskAnswered, { outcome: 'wait' })
     return follow
   })
   assert.deepEqual(await claimant.claim({ digest: DIGEST, offset: 0 }, { signal }), verdict)

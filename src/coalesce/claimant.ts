@@ -180,21 +180,11 @@ export class Claimant {
       if (!isDecision(answer)) return undefined
       if (answer.outcome === 'granted' || answer.outcome === 'follow') return answer
       if (answer.outcome !== 'wait') return undefined
-      await this.#pause(pauseMs, options)
-    }
-  }
-
-  async #pause(pauseMs: number, { signal }: CallOptions): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    using _timeout = this.#startTimeout(pauseMs, resolve)
-    const end = (): void => resolve()
-    signal.addEventListener('abort', end)
-    try {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      using _timeout = this.#startTimeout(pauseMs, resolve)
       await promise
-    } finally {
-      signal.removeEventListener('abort', end)
+      options.signal.throwIfAborted()
     }
-    signal.throwIfAborted()
   }
 
   /** The answer of a coordinator, or of the one that it points to; undefined where there is none. */
